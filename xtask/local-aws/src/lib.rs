@@ -1,0 +1,13 @@
+//! An embedded control plane that speaks the AWS wire protocols and runs ECS
+//! tasks as containers on a Docker Engine.
+//!
+//! ```text
+//! HTTP -> wire -> closed Request enum -> api::{ecs,ecr,ec2,sts,logs} -> state -> scheduler -> engine
+//! ```
+//!
+//! What each layer may not know is what keeps it testable: `wire` knows no
+//! state, `api` no HTTP and no Docker, `state` is pure (time is passed in) and
+//! returns actions, `scheduler` reconciles desired with observed, and `engine`
+//! is the only user of bollard.
+
+pub mod engine;
