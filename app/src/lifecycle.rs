@@ -135,7 +135,8 @@ async fn conduct(State(traffic): State<Traffic>, request: Request, next: Next) -
             .headers_mut()
             .insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    let (status, micros) = (response.status().as_u16(), start.elapsed().as_micros());
+    let status = response.status().as_u16();
+    let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
     if path == "/healthz" {
         tracing::debug!(%method, path, status, micros, "request");
     } else {
