@@ -11,5 +11,7 @@ pub mod plan;
 pub mod push;
 pub mod register;
 pub mod render;
+pub mod rollout;
+pub mod service;
 pub mod target;
 pub mod world;

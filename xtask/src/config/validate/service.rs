@@ -35,6 +35,7 @@ fn service(
     table: raw::Service,
     images: &[Image],
 ) -> Option<Service> {
+    let (None | Some(raw::LaunchType::Fargate)) = table.launch_type;
     check.name(at, &name, "a service name");
     let family = table.family.unwrap_or_else(|| name.clone());
     check.name(&at.at("family"), &family, "a task definition family");
