@@ -51,7 +51,7 @@ pub struct Deployed {
 pub async fn deploy(
     aws: &Aws,
     engine: &Engine,
-    build: &BuildContext<'_>,
+    build: &BuildContext,
     config: &Config,
     options: Options,
     events: &Events,

@@ -24,7 +24,7 @@ pub(super) async fn run(global: &Global, flags: &Deploy, events: &Events) -> Res
     let workspace = Workspace::of(&global.file);
     let config = workspace.config(global.style().color)?;
     let region = global.region.clone().or_else(|| config.region.clone());
-    let engine = engine::connect().await?;
+    let engine = engine::connect(events).await?;
     let instance = flags.local.then(|| Instance::at(&workspace.local_dir()));
     let endpoint = match &instance {
         Some(instance) => Some(local::start(instance, region.as_deref().unwrap_or(LOCAL_REGION), events).await?.endpoint),
@@ -32,7 +32,7 @@ pub(super) async fn run(global: &Global, flags: &Deploy, events: &Events) -> Res
     };
     let target = Target { local: endpoint, profile: global.profile.clone(), region };
     let aws = target.connect().await?;
-    let build = BuildContext::new(&workspace.root, &engine, global.style().color);
+    let build = BuildContext { root: workspace.root.clone(), engine: engine.clone(), color: global.style().color };
     let options = Options { force: flags.force, conflict: flags.on_conflict.into() };
     let results = deploy::deploy(&aws, &engine, &build, &config, options, events).await?;
     let deployed = all_or_first_failure(results, events)?;
