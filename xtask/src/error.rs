@@ -116,3 +116,8 @@ impl StdError for Error {
         self.source.as_deref().map(|e| e as _)
     }
 }
+
+/// Something that cannot happen did: says so instead of panicking.
+pub fn bug(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
+    Error::new(Kind::Unexpected, "something that should not happen did").caused_by(source)
+}

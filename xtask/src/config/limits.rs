@@ -1,0 +1,66 @@
+//! What AWS allows, as numbers, each with the page it comes from.
+
+/// CPU units of a Fargate task and the memory sizes in MiB that go with them: first, last, step.
+/// Source: Amazon ECS Developer Guide, "Task size" in "Task definition parameters for Fargate".
+pub const FARGATE_SIZES: &[(u32, &[u32], Option<(u32, u32, u32)>)] = &[
+    (256, &[512, 1024, 2048], None),
+    (512, &[], Some((1024, 4096, 1024))),
+    (1024, &[], Some((2048, 8192, 1024))),
+    (2048, &[], Some((4096, 16384, 1024))),
+    (4096, &[], Some((8192, 30720, 1024))),
+    (8192, &[], Some((16384, 61440, 4096))),
+    (16384, &[], Some((32768, 122_880, 8192))),
+];
+
+/// The memory sizes that go with this many CPU units; `None` if there is no such CPU size.
+#[must_use]
+pub fn fargate_memory(cpu: u32) -> Option<Vec<u32>> {
+    let (_, listed, range) = FARGATE_SIZES.iter().find(|(size, ..)| *size == cpu)?;
+    Some(match range {
+        Some((first, last, step)) => (*first..=*last).step_by(*step as usize).collect(),
+        None => listed.to_vec(),
+    })
+}
+
+/// The CPU sizes, smallest first.
+pub fn fargate_cpus() -> impl Iterator<Item = u32> {
+    FARGATE_SIZES.iter().map(|(cpu, ..)| *cpu)
+}
+
+/// Days that a log group may keep its events.
+/// Source: CloudWatch Logs API Reference, PutRetentionPolicy.
+pub const RETENTION_DAYS: &[u32] = &[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+];
+
+/// Longest `stopTimeout` of a container on Fargate, in seconds.
+/// Source: Amazon ECS API Reference, ContainerDefinition.
+pub const STOP_TIMEOUT_MAX: i64 = 120;
+
+/// Ephemeral storage of a Fargate task in GiB.
+/// Source: Amazon ECS API Reference, EphemeralStorage.
+pub const EPHEMERAL_STORAGE: std::ops::RangeInclusive<i64> = 21..=200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cpu_size_has_memory_sizes() {
+        assert!(fargate_cpus().all(|cpu| fargate_memory(cpu).is_some_and(|sizes| !sizes.is_empty())));
+        assert_eq!(fargate_memory(300), None);
+    }
+
+    #[test]
+    fn the_largest_pairs_are_those_of_the_guide() {
+        assert_eq!(
+            fargate_memory(4096).and_then(|sizes| sizes.last().copied()),
+            Some(30 * 1024)
+        );
+        assert_eq!(fargate_memory(8192).map(|sizes| sizes.len()), Some(12));
+        assert_eq!(
+            fargate_memory(16384).and_then(|sizes| sizes.last().copied()),
+            Some(120 * 1024)
+        );
+    }
+}
