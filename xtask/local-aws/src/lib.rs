@@ -11,3 +11,5 @@
 //! is the only user of bollard.
 
 pub mod engine;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
