@@ -4,6 +4,7 @@ pub mod aws;
 pub mod build;
 pub mod config;
 pub mod diff;
+pub mod engine;
 pub mod ensure;
 pub mod error;
 pub mod event;

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 
 use crate::config::image::Platform;
-use crate::engine::Engine;
+use crate::engine::{Engine, text};
 use crate::error::{Error, Kind, Result};
 use crate::event::Running;
 use trace::Trace;
@@ -53,7 +53,7 @@ pub(crate) async fn build(
     while let Some(message) = messages.next().await {
         match message {
             Ok(info) => id = receive(info, &mut trace, step).or(id),
-            Err(e) => return Err(failed(request.name, &trace, &e)),
+            Err(e) => return Err(failed(request.name, &trace, text(&e))),
         }
     }
     id.ok_or_else(|| match trace.failed_step() {
