@@ -89,6 +89,15 @@ pub enum Event {
         /// Which.
         step: Step,
     },
+    /// A service is up, and here it is reached.
+    Reachable {
+        /// Its name.
+        service: String,
+        /// `http://ADDRESS:PORT`.
+        url: String,
+        /// What the user should know about the address.
+        remark: Option<String>,
+    },
     /// Something the user should know, and that changes nothing else.
     Note {
         /// The text.

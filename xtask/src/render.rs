@@ -208,3 +208,77 @@ fn object<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
         .filter_map(|(name, value)| Some((name.to_owned(), value?)));
     Value::Object(present.collect::<Map<_, _>>())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn rendered(text: &str) -> Value {
+        let config = crate::config::parse(text, Path::new("/nowhere")).expect("the file is valid");
+        let pushed = |name: &str| PushedImage {
+            name: name.to_owned(),
+            repository_uri: format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/{name}"),
+            digest: "sha256:0123".to_owned(),
+            tag: "image-1".to_owned(),
+        };
+        let images = [("server".to_owned(), pushed("server"))].into();
+        let context = Context { region: "eu-west-1", account: "123456789012", images: &images };
+        task_definition(&config.services[0], context).body
+    }
+
+    #[test]
+    fn the_least_file_gives_the_least_definition() {
+        let text = r#"
+            cluster = "c"
+            image.server = { bin = "server" }
+            [service.web]
+            cpu = 256
+            memory = 512
+            execution-role = "role"
+            container.app = { image = "server", port = 3000 }
+        "#;
+        insta::assert_json_snapshot!("least", rendered(text));
+    }
+
+    #[test]
+    fn every_key_has_its_member() {
+        let text = r#"
+            cluster = "c"
+            image.server = { bin = "server", platform = "linux/arm64" }
+            [service.web]
+            family = "web-family"
+            cpu = 1024
+            memory = 2048
+            ephemeral-storage = 30
+            execution-role = "arn:aws:iam::123456789012:role/path/exec"
+            task-role = "task"
+            tags = { team = "a" }
+            logs = { group = "/web" }
+            [service.web.container.app]
+            image = "server"
+            ports = [3000, { port = 53, protocol = "udp", name = "dns" }]
+            cpu = 512
+            memory = 1024
+            memory-reservation = 512
+            entrypoint = ["/server"]
+            command = ["--fast"]
+            environment = { B = 2, A = "", C = true }
+            secrets = { TOKEN = "arn:aws:ssm:eu-west-1:123456789012:parameter/token" }
+            depends-on = { side = "HEALTHY" }
+            user = "1000:1000"
+            working-directory = "/srv"
+            read-only-root = true
+            ulimits = { nofile = 65536, core = { soft = 0, hard = 1 } }
+            stop-timeout = 90
+            init = true
+            labels = { a = "b" }
+            [service.web.container.side]
+            image = "public.ecr.aws/x/side:1"
+            essential = false
+            health-check = { command = "exit 0", interval = 10, timeout = 4, retries = 2, start-period = 20 }
+            log = { driver = "splunk", options = { splunk-url = "u" }, secret-options = { splunk-token = "arn:x" } }
+        "#;
+        insta::assert_json_snapshot!("every_key", rendered(text));
+    }
+}

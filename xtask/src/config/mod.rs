@@ -11,6 +11,8 @@ pub mod problem;
 mod raw;
 pub mod service;
 mod shape;
+#[cfg(test)]
+mod tests;
 pub mod source;
 mod validate;
 

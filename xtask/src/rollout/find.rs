@@ -7,17 +7,23 @@ use aws_sdk_ecs::types::ServiceDeploymentBrief;
 use crate::aws::{Aws, fault};
 use crate::error::Result;
 
-/// ARNs of the service deployments that were there before our call; `None` if they cannot be
-/// listed: what is denied degrades, it does not fail the deploy.
-pub async fn known(aws: &Aws, cluster: &str, service: &str) -> Option<BTreeSet<String>> {
-    let briefs = list(aws, cluster, service).await.ok()?;
-    Some(
-        briefs
-            .iter()
-            .filter_map(|brief| brief.service_deployment_arn())
-            .map(str::to_owned)
-            .collect(),
-    )
+/// Which service deployments cannot be ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// All that are there before our call.
+    All,
+    /// Those that are over: the one in progress is the one to follow.
+    Finished,
+}
+
+/// ARNs of the service deployments that cannot be ours; `None` if they cannot be listed: what
+/// is denied degrades, it does not fail the deploy.
+pub async fn known(aws: &Aws, cluster: &str, service: &str, which: Known) -> Option<BTreeSet<String>> {
+    let mut briefs = list(aws, cluster, service).await.ok()?;
+    if which == Known::Finished {
+        briefs.retain(|brief| brief.finished_at().is_some());
+    }
+    Some(briefs.iter().filter_map(|brief| brief.service_deployment_arn()).map(str::to_owned).collect())
 }
 
 /// The first page: the newest ones, which is where ours is.
