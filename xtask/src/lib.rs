@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod deploy;
 pub mod diff;
+pub mod engine;
 pub mod ensure;
 pub mod error;
 pub mod event;

@@ -10,4 +10,16 @@
 //! returns actions, `scheduler` reconciles desired with observed, and `engine`
 //! is the only user of bollard.
 
+pub mod api;
+pub mod cloud;
 pub mod engine;
+pub mod error;
+pub mod ids;
+pub mod server;
+pub mod state;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod wire;
+
+/// The version of this control plane; a client of another version restarts it.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,134 @@
+//! The shared context of every operation: who and where this control plane is,
+//! the clock, and the state of each service behind its own lock.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::ids::Ids;
+use crate::state;
+
+/// The account that everything belongs to.
+pub const ACCOUNT: &str = "123456789012";
+
+/// Seconds since 1970, UTC, with fractions: what AWS's JSON calls a timestamp.
+pub type Clock = Arc<dyn Fn() -> f64 + Send + Sync>;
+
+/// The system's clock.
+pub fn system_clock() -> Clock {
+    Arc::new(|| {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0.0, |d| d.as_secs_f64())
+    })
+}
+
+/// How a control plane is set up.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where state, blobs and logs are kept. Created if missing.
+    pub state_dir: PathBuf,
+    /// The region in every ARN.
+    pub region: String,
+    /// Names this control plane on the engine: the value of the label that everything it makes carries.
+    pub instance: String,
+}
+
+/// A cheap handle to the whole control plane's state.
+#[derive(Clone)]
+pub struct Cloud(Arc<Inner>);
+
+struct Inner {
+    options: Options,
+    clock: Clock,
+    endpoint: OnceLock<SocketAddr>,
+    ids: Mutex<Ids>,
+    ec2: Mutex<state::ec2::Ec2>,
+    ecr: Mutex<state::ecr::Ecr>,
+    logs: Mutex<state::logs::Logs>,
+}
+
+impl Cloud {
+    /// An empty cloud.
+    pub fn new(options: Options, clock: Clock) -> Self {
+        Self(Arc::new(Inner {
+            ec2: Mutex::new(state::ec2::Ec2::new(&options)),
+            ecr: Mutex::new(state::ecr::Ecr::new(&options)),
+            logs: Mutex::new(state::logs::Logs::new(&options)),
+            options,
+            clock,
+            endpoint: OnceLock::new(),
+            ids: Mutex::new(Ids::random()),
+        }))
+    }
+
+    /// The account's twelve digits.
+    pub fn account(&self) -> &'static str {
+        ACCOUNT
+    }
+
+    /// The region of every ARN.
+    pub fn region(&self) -> &str {
+        &self.0.options.region
+    }
+
+    /// The label value on the engine.
+    pub fn instance(&self) -> &str {
+        &self.0.options.instance
+    }
+
+    /// Where files go.
+    pub fn state_dir(&self) -> &Path {
+        &self.0.options.state_dir
+    }
+
+    /// Seconds since 1970.
+    pub fn now(&self) -> f64 {
+        (self.0.clock)()
+    }
+
+    /// Where the server listens; the unspecified port 0 until it does.
+    pub fn endpoint(&self) -> SocketAddr {
+        self.0
+            .endpoint
+            .get()
+            .copied()
+            .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    /// Told once by the server. A second call changes nothing.
+    pub fn set_endpoint(&self, address: SocketAddr) {
+        self.0.endpoint.get_or_init(|| address);
+    }
+
+    /// `arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE`.
+    pub fn arn(&self, service: &str, resource: &str) -> String {
+        format!("arn:aws:{service}:{}:{ACCOUNT}:{resource}", self.region())
+    }
+
+    /// New identifiers.
+    pub fn ids(&self) -> MutexGuard<'_, Ids> {
+        lock(&self.0.ids)
+    }
+
+    /// EC2's state.
+    pub fn ec2(&self) -> MutexGuard<'_, state::ec2::Ec2> {
+        lock(&self.0.ec2)
+    }
+
+    /// ECR's state (the repositories; blobs are the registry's).
+    pub fn ecr(&self) -> MutexGuard<'_, state::ecr::Ecr> {
+        lock(&self.0.ecr)
+    }
+
+    /// CloudWatch Logs' state.
+    pub fn logs(&self) -> MutexGuard<'_, state::logs::Logs> {
+        lock(&self.0.logs)
+    }
+}
+
+/// A poisoned lock is still locked state: one panicked request must not take the others with it.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
