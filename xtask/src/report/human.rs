@@ -87,6 +87,7 @@ impl Lines {
                     &format!("{} {message} {took}", step.subject),
                 ))
             }
+            Event::Finished { step, done: Done::Unchanged, .. } if step.phase == Phase::Read && !verbose => None,
             Event::Finished {
                 step,
                 done: Done::Unchanged,
