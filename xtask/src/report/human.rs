@@ -56,7 +56,7 @@ impl Lines {
                 }
             }
             Event::Finished { step, .. } | Event::Failed { step } => {
-                self.running.retain(|(running, _)| running != step)
+                self.running.retain(|(running, _)| running != step);
             }
             _ => {}
         }

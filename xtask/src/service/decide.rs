@@ -14,7 +14,7 @@ pub enum Change {
     /// It is not there.
     Create,
     /// Some of its settings differ.
-    Update(Changes),
+    Update(Box<Changes>),
     /// It is what the file says, and nothing is in progress.
     None,
     /// It is what the file says, and its rollout is still in progress: an earlier run's.
@@ -119,7 +119,7 @@ pub fn decide(
         return Err(in_the_way(&wanted.name, primary));
     }
     Ok(match changes {
-        changes if changes != Changes::default() => Change::Update(changes),
+        changes if changes != Changes::default() => Change::Update(Box::new(changes)),
         _ if in_progress || service.running_count() != service.desired_count() => Change::Follow,
         _ => Change::None,
     })

@@ -50,8 +50,9 @@ pub(crate) struct Run {
     pub(crate) outcome: Value,
     /// Every line of it.
     pub(crate) events: Vec<Value>,
-    /// For messages.
-    pub(crate) stderr: String,
+    /// What was said beside the JSON.
+    #[expect(dead_code, reason = "read by `Debug` when a test fails")]
+    stderr: String,
 }
 
 impl Workspace {
