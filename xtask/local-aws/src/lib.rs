@@ -15,6 +15,7 @@ pub mod cloud;
 pub mod engine;
 pub mod error;
 pub mod ids;
+pub mod scheduler;
 pub mod server;
 pub mod state;
 pub mod wire;

@@ -1,0 +1,79 @@
+//! ECS's state on disk: one JSON file, replaced as a whole.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::state::ecs::Ecs;
+
+const FILE: &str = "ecs.json";
+
+/// Reads the state. A file that cannot be read is moved aside, not overwritten; without a state
+/// everything on the engine that carries the instance's label is unknown, and removed.
+pub fn load(state_dir: &Path) -> io::Result<Option<Ecs>> {
+    let path = state_dir.join(FILE);
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e),
+    };
+    match serde_json::from_slice(&text) {
+        Ok(ecs) => Ok(Some(ecs)),
+        Err(_) => {
+            std::fs::rename(&path, aside(&path))?;
+            Ok(None)
+        }
+    }
+}
+
+fn aside(path: &Path) -> PathBuf {
+    let free = |n: &u32| !path.with_extension(format!("json.unreadable-{n}")).exists();
+    let number = (1..).find(free).unwrap_or(0);
+    path.with_extension(format!("json.unreadable-{number}"))
+}
+
+/// Writes the state: complete or not at all, whenever the process ends.
+pub async fn save(state_dir: &Path, text: Vec<u8>) -> io::Result<()> {
+    let state_dir = state_dir.to_owned();
+    let written = tokio::task::spawn_blocking(move || {
+        std::fs::create_dir_all(&state_dir)?;
+        let mut file = tempfile::NamedTempFile::new_in(&state_dir)?;
+        io::Write::write_all(&mut file, &text)?;
+        file.as_file().sync_data()?;
+        file.persist(state_dir.join(FILE)).map_err(|e| e.error)?;
+        Ok(())
+    });
+    written.await.map_err(io::Error::other)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Ids;
+    use crate::state::ecs::Place;
+
+    #[tokio::test]
+    async fn there_and_back() -> io::Result<()> {
+        let dir = tempfile::tempdir()?;
+        assert!(load(dir.path())?.is_none());
+        let mut ecs = Ecs::new(Place { region: "r".into() }, Ids::seeded(1));
+        ecs.create_cluster(None, serde_json::Map::new(), Vec::new())
+            .map_err(io::Error::other)?;
+        save(dir.path(), serde_json::to_vec(&ecs)?).await?;
+        let back = load(dir.path())?.ok_or_else(|| io::Error::other("no state"))?;
+        assert_eq!(back.clusters, ecs.clusters);
+        Ok(())
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_moved_aside() -> io::Result<()> {
+        let dir = tempfile::tempdir()?;
+        std::fs::write(dir.path().join(FILE), "{\"clus")?;
+        assert!(load(dir.path())?.is_none());
+        assert_eq!(
+            std::fs::read(dir.path().join("ecs.json.unreadable-1"))?,
+            b"{\"clus"
+        );
+        assert!(!dir.path().join(FILE).exists());
+        Ok(())
+    }
+}
