@@ -18,6 +18,8 @@ pub mod ids;
 pub mod scheduler;
 pub mod server;
 pub mod state;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod wire;
 
 /// The version of this control plane; a client of another version restarts it.
