@@ -15,8 +15,11 @@ pub mod cloud;
 pub mod engine;
 pub mod error;
 pub mod ids;
+pub mod registry;
+pub mod saved;
 pub mod server;
 pub mod state;
+mod wildcard;
 pub mod wire;
 
 /// The version of this control plane; a client of another version restarts it.
