@@ -12,6 +12,7 @@ pub mod ecr;
 pub mod ecs;
 pub mod logs;
 mod operations;
+pub mod paging;
 pub mod sts;
 
 pub(crate) use operations::operations;

@@ -1,6 +1,6 @@
 //! Manifests: pushing and reading them, by tag and by digest.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
@@ -10,12 +10,12 @@ use http_body_util::{BodyExt, Limited};
 use super::blobs::set;
 use super::digest::Digest;
 use super::error::{Code, RegistryError};
-use super::images::{Gap, Image, Images, Reference};
+use super::images::{Gap, Image, Reference};
 use super::manifest::{Manifest, invalid};
 use super::{DOCKER_CONTENT_DIGEST, Registry, blocking};
 use crate::cloud::ACCOUNT;
 
-/// Documented (Amazon ECR service quotas, "Maximum image manifest size" is 4 MiB in the reference implementation).
+/// Assumed: the limit of the reference implementation.
 const MANIFEST_LIMIT: usize = 4 * 1024 * 1024;
 
 /// The specification's answer to a manifest that has a subject.
@@ -64,7 +64,11 @@ pub(super) async fn put(
     let manifest = Manifest::parse(&body, content_type)?;
     let subject = manifest.subject.as_ref().map(|subject| subject.digest);
     let (store, name) = (registry.clone(), repository.to_owned());
-    let digest = blocking(move || store_manifest(&store, &name, &reference, manifest, &body)).await?;
+    let digest = blocking(move || {
+        let stored = store_manifest(&store, &name, &reference, manifest, &body);
+        stored.map_err(|error| refusal(&name, error))
+    })
+    .await?;
     let mut response = StatusCode::CREATED.into_response();
     let at = format!("/v2/{repository}/manifests/{digest}");
     set(
@@ -80,6 +84,30 @@ pub(super) async fn put(
     Ok(response)
 }
 
+/// Why a manifest is not stored.
+#[derive(Debug)]
+pub enum PutError {
+    /// It was to be stored under another digest than its own.
+    Digest {
+        /// What the caller says.
+        expected: Digest,
+        /// What it is.
+        actual: Digest,
+    },
+    /// What it refers to is not here.
+    Gap(Gap),
+    /// The tag, which is there and can't be moved.
+    Immutable(String),
+    /// The disk failed us.
+    Io(io::Error),
+}
+
+impl From<io::Error> for PutError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
 /// Stores it under its digest and the tag, if the reference is one. Blocks.
 pub(super) fn store_manifest(
     registry: &Registry,
@@ -87,12 +115,14 @@ pub(super) fn store_manifest(
     reference: &Reference,
     manifest: Manifest,
     bytes: &[u8],
-) -> Result<Digest, RegistryError> {
+) -> Result<Digest, PutError> {
     let digest = Digest::of(bytes);
     let tag = match reference {
         Reference::Digest(expected) if *expected != digest => {
-            let message = format!("provided digest {expected} did not match uploaded content {digest}");
-            return Err(RegistryError::new(Code::DigestInvalid, message));
+            return Err(PutError::Digest {
+                expected: *expected,
+                actual: digest,
+            });
         }
         Reference::Digest(_) => None,
         Reference::Tag(tag) => Some(tag.as_str()),
@@ -109,47 +139,53 @@ pub(super) fn store_manifest(
     registry
         .store()
         .commit_image(repository, (digest, image), tag, path, |images| {
-            images
-                .check(&checked)
-                .map_err(|gap| refuse_gap(repository, gap))?;
-            tag.map_or(Ok(()), |tag| refuse_immutable(registry, repository, images, tag))
+            images.check(&checked).map_err(PutError::Gap)?;
+            match tag {
+                // Pushing the same image again is refused too (observed: aws/aws-sdk#750).
+                Some(tag) if images.tags.contains_key(tag) && registry.is_immutable(repository, tag) => {
+                    Err(PutError::Immutable(tag.to_owned()))
+                }
+                _ => Ok(()),
+            }
         })?;
     Ok(digest)
 }
 
-fn refuse_gap(repository: &str, gap: Gap) -> RegistryError {
-    let absent = |kind: &str, digests: &[Digest]| {
-        let list: Vec<String> = digests.iter().map(Digest::to_string).collect();
-        format!(
-            "{kind} with digests '[{}]' required for pushing image into repository with name '{repository}' \
-             in the registry with id '{ACCOUNT}' do not exist",
-            list.join(", ")
-        )
-    };
-    match gap {
-        Gap::Blobs(digests) => RegistryError::new(Code::ManifestBlobUnknown, absent("Layers", &digests)),
-        // Observed: int128/docker-manifest-create-action#63.
-        Gap::Images(digests) => RegistryError::new(Code::ManifestBlobUnknown, absent("Images", &digests)),
-        Gap::Size(digest, declared, actual) => invalid(format!(
-            "`{digest}` has {actual} bytes, the manifest says {declared}"
-        )),
+fn refusal(repository: &str, error: PutError) -> RegistryError {
+    match error {
+        PutError::Digest { expected, actual } => RegistryError::new(
+            Code::DigestInvalid,
+            format!("provided digest {expected} did not match uploaded content {actual}"),
+        ),
+        PutError::Gap(gap @ Gap::Size(..)) => invalid(gap_message(repository, &gap)),
+        // The specification's code; ECR has been seen to say `BLOB_UPLOAD_UNKNOWN` of layers (oras-project/oras-py#54).
+        PutError::Gap(gap) => RegistryError::new(Code::ManifestBlobUnknown, gap_message(repository, &gap)),
+        PutError::Immutable(tag) => RegistryError::new(Code::TagInvalid, immutable_message(repository, &tag)),
+        PutError::Io(error) => error.into(),
     }
 }
 
-/// Observed: aws/containers-roadmap#862, where docker prints `tag invalid: ` and this. Pushing the same
-/// image again is refused too (observed: aws/aws-sdk#750).
-fn refuse_immutable(
-    registry: &Registry,
-    repository: &str,
-    images: &Images,
-    tag: &str,
-) -> Result<(), RegistryError> {
-    if images.tags.contains_key(tag) && registry.is_immutable(repository, tag) {
-        let message = format!(
-            "The image tag '{tag}' already exists in the '{repository}' repository and cannot be overwritten \
-             because the repository is immutable."
-        );
-        return Err(RegistryError::new(Code::TagInvalid, message));
-    }
-    Ok(())
+/// Observed: of layers in oras-project/oras-py#54, of images in int128/docker-manifest-create-action#63.
+pub fn gap_message(repository: &str, gap: &Gap) -> String {
+    let (kind, digests) = match gap {
+        Gap::Blobs(digests) => ("Layers", digests),
+        Gap::Images(digests) => ("Images", digests),
+        Gap::Size(digest, declared, actual) => {
+            return format!("`{digest}` has {actual} bytes, the manifest says {declared}");
+        }
+    };
+    let list: Vec<String> = digests.iter().map(Digest::to_string).collect();
+    format!(
+        "{kind} with digests '[{}]' required for pushing image into repository with name '{repository}' \
+         in the registry with id '{ACCOUNT}' do not exist",
+        list.join(", ")
+    )
+}
+
+/// Observed: aws/containers-roadmap#862, where docker prints `tag invalid: ` and this.
+pub fn immutable_message(repository: &str, tag: &str) -> String {
+    format!(
+        "The image tag '{tag}' already exists in the '{repository}' repository and cannot be overwritten \
+         because the repository is immutable."
+    )
 }

@@ -32,6 +32,7 @@ pub mod store;
 pub mod uploads;
 
 pub use auth::AuthorizationToken;
+pub use manifests::{PutError, gap_message, immutable_message};
 
 use crate::cloud::{ACCOUNT, Clock};
 use crate::saved::Saved;
@@ -114,7 +115,7 @@ impl Registry {
         reference: &images::Reference,
         manifest: manifest::Manifest,
         bytes: &[u8],
-    ) -> Result<digest::Digest, RegistryError> {
+    ) -> Result<digest::Digest, PutError> {
         manifests::store_manifest(self, repository, reference, manifest, bytes)
     }
 

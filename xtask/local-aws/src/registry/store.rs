@@ -20,7 +20,6 @@ use std::sync::{Mutex, MutexGuard};
 use tempfile::{NamedTempFile, TempPath};
 
 use super::digest::Digest;
-use super::error::RegistryError;
 use super::images::{Image, Images};
 use crate::cloud::lock;
 use crate::saved::{read_json, sync_dir, write_json};
@@ -100,14 +99,14 @@ impl Store {
     }
 
     /// Adds an image, whose bytes are in `file`, if `check` lets it; both see the same content.
-    pub fn commit_image(
+    pub fn commit_image<E: From<io::Error>>(
         &self,
         repository: &str,
         (digest, image): (Digest, Image),
         tag: Option<&str>,
         file: TempPath,
-        check: impl FnOnce(&Images) -> Result<(), RegistryError>,
-    ) -> Result<(), RegistryError> {
+        check: impl FnOnce(&Images) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut repositories = self.lock();
         let mut images = current(&repositories, repository);
         check(&images)?;
