@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use tokio::sync::Notify;
+
 use crate::ids::Ids;
 use crate::registry::{self, Registry};
 use crate::saved::Saved;
@@ -46,6 +48,8 @@ struct Inner {
     clock: Clock,
     endpoint: OnceLock<SocketAddr>,
     ids: Mutex<Ids>,
+    ecs: Mutex<state::ecs::Ecs>,
+    ecs_changed: Notify,
     ec2: Mutex<state::ec2::Ec2>,
     registry: Registry,
     logs: Mutex<state::logs::Logs>,
@@ -59,6 +63,13 @@ impl Cloud {
             ec2: Mutex::new(state::ec2::Ec2::new(&options)),
             registry,
             logs: Mutex::new(state::logs::Logs::new(&options)),
+            ecs: Mutex::new(state::ecs::Ecs::new(
+                state::ecs::Place {
+                    region: options.region.clone(),
+                },
+                Ids::random(),
+            )),
+            ecs_changed: Notify::new(),
             options,
             clock,
             endpoint: OnceLock::new(),
@@ -113,6 +124,21 @@ impl Cloud {
     /// New identifiers.
     pub fn ids(&self) -> MutexGuard<'_, Ids> {
         lock(&self.0.ids)
+    }
+
+    /// ECS's state. One who changes it calls [`Cloud::ecs_changed`] afterwards.
+    pub fn ecs(&self) -> MutexGuard<'_, state::ecs::Ecs> {
+        lock(&self.0.ecs)
+    }
+
+    /// Wakes the scheduler.
+    pub fn ecs_changed(&self) {
+        self.0.ecs_changed.notify_one();
+    }
+
+    /// Resolves after the next change of ECS's state, or at once if there was one since the last call.
+    pub async fn wait_for_ecs(&self) {
+        self.0.ecs_changed.notified().await;
     }
 
     /// EC2's state.
