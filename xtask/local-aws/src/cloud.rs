@@ -9,6 +9,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 
 use crate::ids::Ids;
+use crate::registry::{self, Registry};
+use crate::saved::Saved;
 use crate::state;
 
 /// The account that everything belongs to.
@@ -49,16 +51,17 @@ struct Inner {
     ecs: Mutex<state::ecs::Ecs>,
     ecs_changed: Notify,
     ec2: Mutex<state::ec2::Ec2>,
-    ecr: Mutex<state::ecr::Ecr>,
+    registry: Registry,
     logs: Mutex<state::logs::Logs>,
 }
 
 impl Cloud {
-    /// An empty cloud.
-    pub fn new(options: Options, clock: Clock) -> Self {
-        Self(Arc::new(Inner {
+    /// The cloud as the state directory has it; an empty one is a fresh account.
+    pub fn open(options: Options, clock: Clock) -> std::io::Result<Self> {
+        let registry = Registry::open(&options.state_dir, registry::Options::default(), clock.clone())?;
+        Ok(Self(Arc::new(Inner {
             ec2: Mutex::new(state::ec2::Ec2::new(&options)),
-            ecr: Mutex::new(state::ecr::Ecr::new(&options)),
+            registry,
             logs: Mutex::new(state::logs::Logs::new(&options)),
             ecs: Mutex::new(state::ecs::Ecs::new(
                 state::ecs::Place {
@@ -71,7 +74,7 @@ impl Cloud {
             clock,
             endpoint: OnceLock::new(),
             ids: Mutex::new(Ids::random()),
-        }))
+        })))
     }
 
     /// The account's twelve digits.
@@ -143,9 +146,14 @@ impl Cloud {
         lock(&self.0.ec2)
     }
 
-    /// ECR's state (the repositories; blobs are the registry's).
-    pub fn ecr(&self) -> MutexGuard<'_, state::ecr::Ecr> {
-        lock(&self.0.ecr)
+    /// ECR's state: the repositories.
+    pub fn ecr(&self) -> &Saved<state::ecr::Ecr> {
+        self.0.registry.ecr()
+    }
+
+    /// What the repositories hold.
+    pub fn registry(&self) -> &Registry {
+        &self.0.registry
     }
 
     /// CloudWatch Logs' state.

@@ -15,11 +15,14 @@ pub mod cloud;
 pub mod engine;
 pub mod error;
 pub mod ids;
+pub mod registry;
+pub mod saved;
 pub mod scheduler;
 pub mod server;
 pub mod state;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod wildcard;
 pub mod wire;
 
 /// The version of this control plane; a client of another version restarts it.

@@ -13,7 +13,7 @@ use axum::routing::post;
 use tokio::net::TcpListener;
 
 use crate::cloud::{Cloud, Options, system_clock};
-use crate::wire;
+use crate::{registry, wire};
 
 /// A whole request of an AWS API; ECR's `UploadLayerPart` is the largest, 20 MiB before Base64.
 const BODY_LIMIT: usize = 32 * 1024 * 1024;
@@ -24,19 +24,20 @@ pub async fn serve(
     options: Options,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let cloud = Cloud::new(options, system_clock());
+    let cloud = Cloud::open(options, system_clock())?;
     cloud.set_endpoint(listener.local_addr()?);
-    axum::serve(listener, router(cloud))
+    axum::serve(listener, router(&cloud))
         .with_graceful_shutdown(shutdown)
         .await
 }
 
 /// Every route.
-pub fn router(cloud: Cloud) -> Router {
+pub fn router(cloud: &Cloud) -> Router {
     Router::new()
         .route("/", post(call))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .with_state(cloud)
+        .with_state(cloud.clone())
+        .merge(registry::router(cloud.registry().clone()))
 }
 
 async fn call(State(cloud): State<Cloud>, headers: HeaderMap, body: Bytes) -> Response {
