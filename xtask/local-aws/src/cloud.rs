@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use crate::ids::Ids;
 use crate::registry::{self, Registry};
 use crate::saved::Saved;
+use crate::scheduler::persist;
 use crate::state;
 
 /// The account that everything belongs to.
@@ -58,17 +59,17 @@ struct Inner {
 impl Cloud {
     /// The cloud as the state directory has it; an empty one is a fresh account.
     pub fn open(options: Options, clock: Clock) -> std::io::Result<Self> {
+        let place = state::ecs::Place {
+            region: options.region.clone(),
+        };
+        let ecs = persist::load(&options.state_dir)?.filter(|ecs| ecs.place == place);
+        let ecs = ecs.unwrap_or_else(|| state::ecs::Ecs::new(place, Ids::random()));
         let registry = Registry::open(&options.state_dir, registry::Options::default(), clock.clone())?;
         Ok(Self(Arc::new(Inner {
             ec2: Mutex::new(state::ec2::Ec2::new(&options)),
             registry,
             logs: Mutex::new(state::logs::Logs::new(&options)),
-            ecs: Mutex::new(state::ecs::Ecs::new(
-                state::ecs::Place {
-                    region: options.region.clone(),
-                },
-                Ids::random(),
-            )),
+            ecs: Mutex::new(ecs),
             ecs_changed: Notify::new(),
             options,
             clock,

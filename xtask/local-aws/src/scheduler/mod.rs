@@ -32,7 +32,7 @@ mod fake;
 #[cfg(test)]
 mod tests;
 
-pub use routes::Route;
+use crate::routes::Route;
 use run::{Context, Report};
 
 /// Between two full lists of the engine's containers.

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::saved;
 use crate::state::ecs::Ecs;
 
 const FILE: &str = "ecs.json";
@@ -11,17 +12,12 @@ const FILE: &str = "ecs.json";
 /// everything on the engine that carries the instance's label is unknown, and removed.
 pub fn load(state_dir: &Path) -> io::Result<Option<Ecs>> {
     let path = state_dir.join(FILE);
-    let text = match std::fs::read(&path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(e),
-    };
-    match serde_json::from_slice(&text) {
-        Ok(ecs) => Ok(Some(ecs)),
-        Err(_) => {
+    match saved::read_json(&path) {
+        Err(e) if e.kind() == io::ErrorKind::InvalidData => {
             std::fs::rename(&path, aside(&path))?;
             Ok(None)
         }
+        read => read,
     }
 }
 
@@ -33,15 +29,8 @@ fn aside(path: &Path) -> PathBuf {
 
 /// Writes the state: complete or not at all, whenever the process ends.
 pub async fn save(state_dir: &Path, text: Vec<u8>) -> io::Result<()> {
-    let state_dir = state_dir.to_owned();
-    let written = tokio::task::spawn_blocking(move || {
-        std::fs::create_dir_all(&state_dir)?;
-        let mut file = tempfile::NamedTempFile::new_in(&state_dir)?;
-        io::Write::write_all(&mut file, &text)?;
-        file.as_file().sync_data()?;
-        file.persist(state_dir.join(FILE)).map_err(|e| e.error)?;
-        Ok(())
-    });
+    let path = state_dir.join(FILE);
+    let written = tokio::task::spawn_blocking(move || saved::write_atomic(&path, &text));
     written.await.map_err(io::Error::other)?
 }
 

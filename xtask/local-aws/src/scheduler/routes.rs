@@ -1,26 +1,10 @@
 //! Where each service's ports can be reached now.
 
-use std::net::SocketAddr;
-
+use crate::routes::Route;
 use crate::state::ecs::Ecs;
 use crate::state::ecs::container::ContainerDefinition;
 use crate::state::ecs::service::Service;
 use crate::state::ecs::task::{ContainerStatus, Task};
-
-/// A port of a service, and the tasks behind it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
-    /// Cluster name.
-    pub cluster: String,
-    /// Service name.
-    pub service: String,
-    /// Container name.
-    pub container: String,
-    /// Port in the container.
-    pub container_port: u16,
-    /// Healthy tasks only, and none that is being stopped. May be empty.
-    pub backends: Vec<SocketAddr>,
-}
 
 /// Every route of every active service. A port of an old deployment stays until its tasks are gone.
 pub(super) fn of(ecs: &Ecs) -> Vec<Route> {
