@@ -6,7 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use tokio::sync::Notify;
+
 use crate::ids::Ids;
+use crate::registry::{self, Registry};
+use crate::saved::Saved;
+use crate::scheduler::persist;
 use crate::state;
 
 /// The account that everything belongs to.
@@ -44,23 +49,33 @@ struct Inner {
     clock: Clock,
     endpoint: OnceLock<SocketAddr>,
     ids: Mutex<Ids>,
+    ecs: Mutex<state::ecs::Ecs>,
+    ecs_changed: Notify,
     ec2: Mutex<state::ec2::Ec2>,
-    ecr: Mutex<state::ecr::Ecr>,
+    registry: Registry,
     logs: Mutex<state::logs::Logs>,
 }
 
 impl Cloud {
-    /// An empty cloud.
-    pub fn new(options: Options, clock: Clock) -> Self {
-        Self(Arc::new(Inner {
+    /// The cloud as the state directory has it; an empty one is a fresh account.
+    pub fn open(options: Options, clock: Clock) -> std::io::Result<Self> {
+        let place = state::ecs::Place {
+            region: options.region.clone(),
+        };
+        let ecs = persist::load(&options.state_dir)?.filter(|ecs| ecs.place == place);
+        let ecs = ecs.unwrap_or_else(|| state::ecs::Ecs::new(place, Ids::random()));
+        let registry = Registry::open(&options.state_dir, registry::Options::default(), clock.clone())?;
+        Ok(Self(Arc::new(Inner {
             ec2: Mutex::new(state::ec2::Ec2::new(&options)),
-            ecr: Mutex::new(state::ecr::Ecr::new(&options)),
+            registry,
             logs: Mutex::new(state::logs::Logs::new(&options)),
+            ecs: Mutex::new(ecs),
+            ecs_changed: Notify::new(),
             options,
             clock,
             endpoint: OnceLock::new(),
             ids: Mutex::new(Ids::random()),
-        }))
+        })))
     }
 
     /// The account's twelve digits.
@@ -112,14 +127,34 @@ impl Cloud {
         lock(&self.0.ids)
     }
 
+    /// ECS's state. One who changes it calls [`Cloud::ecs_changed`] afterwards.
+    pub fn ecs(&self) -> MutexGuard<'_, state::ecs::Ecs> {
+        lock(&self.0.ecs)
+    }
+
+    /// Wakes the scheduler.
+    pub fn ecs_changed(&self) {
+        self.0.ecs_changed.notify_one();
+    }
+
+    /// Resolves after the next change of ECS's state, or at once if there was one since the last call.
+    pub async fn wait_for_ecs(&self) {
+        self.0.ecs_changed.notified().await;
+    }
+
     /// EC2's state.
     pub fn ec2(&self) -> MutexGuard<'_, state::ec2::Ec2> {
         lock(&self.0.ec2)
     }
 
-    /// ECR's state (the repositories; blobs are the registry's).
-    pub fn ecr(&self) -> MutexGuard<'_, state::ecr::Ecr> {
-        lock(&self.0.ecr)
+    /// ECR's state: the repositories.
+    pub fn ecr(&self) -> &Saved<state::ecr::Ecr> {
+        self.0.registry.ecr()
+    }
+
+    /// What the repositories hold.
+    pub fn registry(&self) -> &Registry {
+        &self.0.registry
     }
 
     /// CloudWatch Logs' state.

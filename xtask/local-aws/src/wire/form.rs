@@ -64,7 +64,7 @@ fn parse_request(
 }
 
 /// `application/x-www-form-urlencoded`.
-fn decode(body: &[u8]) -> Vec<(String, String)> {
+pub(crate) fn decode(body: &[u8]) -> Vec<(String, String)> {
     body.split(|b| *b == b'&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
