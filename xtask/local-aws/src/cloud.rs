@@ -50,7 +50,7 @@ struct Inner {
     ids: Mutex<Ids>,
     ecs: Mutex<state::ecs::Ecs>,
     ecs_changed: Notify,
-    ec2: Mutex<state::ec2::Ec2>,
+    ec2: Saved<state::ec2::Ec2>,
     registry: Registry,
     logs: Mutex<state::logs::Logs>,
 }
@@ -59,8 +59,11 @@ impl Cloud {
     /// The cloud as the state directory has it; an empty one is a fresh account.
     pub fn open(options: Options, clock: Clock) -> std::io::Result<Self> {
         let registry = Registry::open(&options.state_dir, registry::Options::default(), clock.clone())?;
+        // Another region is another network.
+        let network = options.state_dir.join(format!("ec2-{}.json", options.region));
+        let ec2 = Saved::open_or(network, || state::ec2::Ec2::new(&options))?;
         Ok(Self(Arc::new(Inner {
-            ec2: Mutex::new(state::ec2::Ec2::new(&options)),
+            ec2,
             registry,
             logs: Mutex::new(state::logs::Logs::new(&options)),
             ecs: Mutex::new(state::ecs::Ecs::new(
@@ -142,8 +145,8 @@ impl Cloud {
     }
 
     /// EC2's state.
-    pub fn ec2(&self) -> MutexGuard<'_, state::ec2::Ec2> {
-        lock(&self.0.ec2)
+    pub fn ec2(&self) -> &Saved<state::ec2::Ec2> {
+        &self.0.ec2
     }
 
     /// ECR's state: the repositories.

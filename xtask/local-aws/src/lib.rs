@@ -19,6 +19,7 @@ pub mod registry;
 pub mod saved;
 pub mod server;
 pub mod state;
+mod time;
 mod wildcard;
 pub mod wire;
 
