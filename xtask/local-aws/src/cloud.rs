@@ -51,7 +51,7 @@ struct Inner {
     ids: Mutex<Ids>,
     ecs: Mutex<state::ecs::Ecs>,
     ecs_changed: Notify,
-    ec2: Mutex<state::ec2::Ec2>,
+    ec2: Saved<state::ec2::Ec2>,
     registry: Registry,
     logs: Mutex<state::logs::Logs>,
 }
@@ -65,8 +65,11 @@ impl Cloud {
         let ecs = persist::load(&options.state_dir)?.filter(|ecs| ecs.place == place);
         let ecs = ecs.unwrap_or_else(|| state::ecs::Ecs::new(place, Ids::random()));
         let registry = Registry::open(&options.state_dir, registry::Options::default(), clock.clone())?;
+        // Another region is another network.
+        let network = options.state_dir.join(format!("ec2-{}.json", options.region));
+        let ec2 = Saved::open_or(network, || state::ec2::Ec2::new(&options))?;
         Ok(Self(Arc::new(Inner {
-            ec2: Mutex::new(state::ec2::Ec2::new(&options)),
+            ec2,
             registry,
             logs: Mutex::new(state::logs::Logs::new(&options)),
             ecs: Mutex::new(ecs),
@@ -143,8 +146,8 @@ impl Cloud {
     }
 
     /// EC2's state.
-    pub fn ec2(&self) -> MutexGuard<'_, state::ec2::Ec2> {
-        lock(&self.0.ec2)
+    pub fn ec2(&self) -> &Saved<state::ec2::Ec2> {
+        &self.0.ec2
     }
 
     /// ECR's state: the repositories.

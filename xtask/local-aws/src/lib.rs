@@ -24,6 +24,7 @@ pub mod server;
 pub mod state;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod time;
 mod wildcard;
 pub mod wire;
 

@@ -16,10 +16,18 @@ pub struct Saved<T> {
     value: Mutex<T>,
 }
 
-impl<T: Clone + Default + Serialize + DeserializeOwned> Saved<T> {
+impl<T: Serialize + DeserializeOwned> Saved<T> {
     /// Reads the file, or starts with the default value where there is none.
-    pub fn open(path: PathBuf) -> io::Result<Self> {
-        let value = read_json(&path)?.unwrap_or_default();
+    pub fn open(path: PathBuf) -> io::Result<Self>
+    where
+        T: Default,
+    {
+        Self::open_or(path, T::default)
+    }
+
+    /// Reads the file, or starts with this value where there is none.
+    pub fn open_or(path: PathBuf, fresh: impl FnOnce() -> T) -> io::Result<Self> {
+        let value = read_json(&path)?.unwrap_or_else(fresh);
         Ok(Self {
             path,
             value: Mutex::new(value),
