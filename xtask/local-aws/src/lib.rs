@@ -15,6 +15,8 @@ pub mod cloud;
 pub mod engine;
 pub mod error;
 pub mod ids;
+pub mod proxy;
+pub mod routes;
 pub mod server;
 pub mod state;
 #[cfg(any(test, feature = "testing"))]
