@@ -50,7 +50,7 @@ struct Inner {
     ecs_changed: Notify,
     ec2: Mutex<state::ec2::Ec2>,
     ecr: Mutex<state::ecr::Ecr>,
-    logs: Mutex<state::logs::Logs>,
+    logs: state::logs::Logs,
 }
 
 impl Cloud {
@@ -59,7 +59,7 @@ impl Cloud {
         Self(Arc::new(Inner {
             ec2: Mutex::new(state::ec2::Ec2::new(&options)),
             ecr: Mutex::new(state::ecr::Ecr::new(&options)),
-            logs: Mutex::new(state::logs::Logs::new(&options)),
+            logs: state::logs::Logs::new(&options),
             ecs: Mutex::new(state::ecs::Ecs::new(
                 state::ecs::Place {
                     region: options.region.clone(),
@@ -149,8 +149,8 @@ impl Cloud {
     }
 
     /// CloudWatch Logs' state.
-    pub fn logs(&self) -> MutexGuard<'_, state::logs::Logs> {
-        lock(&self.0.logs)
+    pub fn logs(&self) -> &state::logs::Logs {
+        &self.0.logs
     }
 }
 
