@@ -54,7 +54,7 @@ struct Inner {
     ecs_saved: watch::Sender<u64>,
     ec2: Saved<state::ec2::Ec2>,
     registry: Registry,
-    logs: Mutex<state::logs::Logs>,
+    logs: state::logs::Logs,
 }
 
 impl Cloud {
@@ -63,7 +63,7 @@ impl Cloud {
         let place = state::ecs::Place {
             region: options.region.clone(),
         };
-        let ecs = persist::load(&options.state_dir)?.filter(|ecs| ecs.place == place);
+        let ecs = persist::load(&options.state_dir, &options.region)?;
         let ecs = ecs.unwrap_or_else(|| state::ecs::Ecs::new(place, Ids::random()));
         let registry = Registry::open(&options.state_dir, registry::Options::default(), clock.clone())?;
         // Another region is another network.
@@ -72,7 +72,7 @@ impl Cloud {
         Ok(Self(Arc::new(Inner {
             ec2,
             registry,
-            logs: Mutex::new(state::logs::Logs::new(&options)),
+            logs: state::logs::Logs::new(&options),
             ecs: Mutex::new(ecs),
             ecs_changed: Notify::new(),
             ecs_saved: watch::channel(0).0,
@@ -181,8 +181,8 @@ impl Cloud {
     }
 
     /// CloudWatch Logs' state.
-    pub fn logs(&self) -> MutexGuard<'_, state::logs::Logs> {
-        lock(&self.0.logs)
+    pub fn logs(&self) -> &state::logs::Logs {
+        &self.0.logs
     }
 }
 

@@ -78,7 +78,7 @@ pub async fn serve(
     let engine = DockerEngine::connect(cloud.instance(), Some(access))
         .await
         .map_err(ServeError::Engine)?;
-    let sink = Arc::new(Discard);
+    let sink = Arc::new(cloud.clone());
     Ok(serve_on(listener, cloud, Arc::new(engine), sink, shutdown).await?)
 }
 
@@ -165,17 +165,4 @@ fn respond(rendered: wire::Rendered, request_id: &str) -> Response {
         response.headers_mut().insert("x-amzn-errortype", value);
     }
     response
-}
-
-/// Until CloudWatch Logs is here.
-struct Discard;
-
-impl LogSink for Discard {
-    fn open(&self, _: &str, _: &str, _: bool) -> Result<(), crate::state::log_sink::GroupMissing> {
-        Ok(())
-    }
-    fn append(&self, _: &str, _: &str, _: &crate::engine::LogLine) {}
-    fn last_timestamp_ms(&self, _: &str, _: &str) -> Option<i64> {
-        None
-    }
 }

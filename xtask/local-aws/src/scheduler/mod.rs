@@ -243,7 +243,10 @@ impl<E: Engine> Scheduler<E> {
             (ecs.generation, serde_json::to_vec(&*ecs))
         };
         let Ok(text) = text else { return };
-        if persist::save(self.context.cloud.state_dir(), text).await.is_ok() {
+        if persist::save(self.context.cloud.state_dir(), self.context.cloud.region(), text)
+            .await
+            .is_ok()
+        {
             self.saved = generation;
             self.context.cloud.ecs_saved(generation);
         }

@@ -217,10 +217,10 @@ async fn without_its_state_everything_is_cleaned() -> Outcome {
     plane.create(&web(), 2)?;
     plane.until_steady().await?;
     plane.stop().await?;
-    std::fs::write(dir.path().join("ecs.json"), "{")?;
+    std::fs::write(dir.path().join("ecs-r.json"), "{")?;
     let plane = Plane::start(dir.path(), &engine, &logs)?;
     plane.until("clean", |_| engine.observed().is_empty()).await?;
-    assert!(persist::load(dir.path()).is_ok());
+    assert!(persist::load(dir.path(), "r").is_ok());
     plane.stop().await
 }
 
@@ -271,7 +271,7 @@ async fn secrets_reach_the_container_and_nothing_else() -> Outcome {
     plane.until_steady().await?;
     assert!(engine.environment("a").contains(&("P".into(), "hunter2".into())));
     plane.stop().await?;
-    assert!(!std::fs::read_to_string(dir.path().join("ecs.json"))?.contains("hunter2"));
+    assert!(!std::fs::read_to_string(dir.path().join("ecs-r.json"))?.contains("hunter2"));
     Ok(())
 }
 
