@@ -55,7 +55,7 @@ impl Lines {
                     found.1.clone_from(message);
                 }
             }
-            Event::Finished { step, .. } | Event::Failed { step } => {
+            Event::Finished { step, .. } | Event::Abandoned { step } => {
                 self.running.retain(|(running, _)| running != step);
             }
             _ => {}
@@ -96,9 +96,6 @@ impl Lines {
             } if normal => {
                 let text = self.paint(DIM, &format!("{} {message}, unchanged", step.subject));
                 Some(self.verb(verb(step.phase), DIM, &text))
-            }
-            Event::Failed { step } => {
-                Some(self.verb(verb(step.phase), BAD, &format!("{} failed", step.subject)))
             }
             Event::Reachable { service, url, remark } if normal => {
                 let remark = remark
