@@ -82,6 +82,19 @@ pub async fn serve(
     Ok(serve_on(listener, cloud, Arc::new(engine), sink, shutdown).await?)
 }
 
+/// Removes what a control plane made, whether or not its state is left: everything on the engine that
+/// carries the instance's label, then the state directory. It must not be running.
+pub async fn reset(options: &Options) -> Result<(), ServeError> {
+    let engine = DockerEngine::connect(&options.instance, None)
+        .await
+        .map_err(ServeError::Engine)?;
+    engine.remove_all().await.map_err(ServeError::Engine)?;
+    match tokio::fs::remove_dir_all(&options.state_dir).await {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
 /// [`serve`] on another engine.
 pub async fn serve_on<E: Engine>(
     listener: TcpListener,
