@@ -29,6 +29,9 @@ use crate::wire;
 
 pub mod status;
 
+#[cfg(test)]
+mod tests;
+
 /// A whole request of an AWS API; ECR's `UploadLayerPart` is the largest, 20 MiB before Base64.
 const BODY_LIMIT: usize = 32 * 1024 * 1024;
 /// How long a change may take to reach the disk.
