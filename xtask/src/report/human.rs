@@ -70,7 +70,7 @@ impl Lines {
             Event::Progress { step, message }
                 if normal && (!self.style.live || step.phase == Phase::Rollout) =>
             {
-                let lasting = matches!(step.phase, Phase::Rollout | Phase::Compile) || verbose;
+                let lasting = step.phase == Phase::Rollout || verbose;
                 lasting.then(|| self.verb(verb(step.phase), BUSY, &format!("{} {message}", step.subject)))
             }
             Event::Output { line, .. } if normal => Some(format!("{line}\n")),
