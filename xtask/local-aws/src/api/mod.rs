@@ -13,6 +13,7 @@ pub mod ecs;
 pub mod logs;
 mod network;
 mod operations;
+pub mod paging;
 pub mod sts;
 
 pub(crate) use operations::operations;

@@ -109,12 +109,6 @@ impl From<LogsError> for ApiError {
     }
 }
 
-impl From<std::io::Error> for ApiError {
-    fn from(error: std::io::Error) -> Self {
-        LogsError::Disk(error).into()
-    }
-}
-
 /// A log group, named or by identifier (its name or ARN); exactly one of the two.
 fn group_of(name: Option<&String>, identifier: Option<&String>) -> Result<String, ApiError> {
     match (name, identifier) {

@@ -25,7 +25,7 @@ fn bench() -> Bench {
         instance: "test".to_owned(),
     };
     Bench {
-        cloud: Cloud::new(options, Arc::new(|| NOW_MS as f64 / 1000.0)),
+        cloud: Cloud::open(options, Arc::new(|| NOW_MS as f64 / 1000.0)).expect("an empty directory"),
         _dir: dir,
     }
 }

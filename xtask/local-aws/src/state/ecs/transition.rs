@@ -77,8 +77,8 @@ impl Ecs {
 fn apply(task: &mut Task, outcome: Outcome, now: f64) {
     match outcome {
         Outcome::Held(holder) => held(task, holder.id.0, holder.published, now),
-        Outcome::Pulled(name, facts) => pulled(task, &name, facts, now),
-        Outcome::Started(name, id) => started(task, &name, id, now),
+        Outcome::Pulled(name, facts) => pulled(task, &name, &facts, now),
+        Outcome::Started(name, id) => started(task, &name, &id, now),
         Outcome::Ready => task.ready = true,
         Outcome::Failed(container, reason) => failed(task, container, reason, now),
         Outcome::Ended(name) => ended(task, &name, None, now),
@@ -104,7 +104,7 @@ fn held(task: &mut Task, id: String, published: BTreeMap<u16, SocketAddr>, now: 
     }
 }
 
-fn pulled(task: &mut Task, name: &str, facts: ImageFacts, now: f64) {
+fn pulled(task: &mut Task, name: &str, facts: &ImageFacts, now: f64) {
     for container in task.containers.iter_mut().filter(|c| c.name == name) {
         container.digest = facts.digest.clone();
         if container.status == ContainerStatus::Pending {
@@ -120,9 +120,9 @@ fn pulled(task: &mut Task, name: &str, facts: ImageFacts, now: f64) {
     }
 }
 
-fn started(task: &mut Task, name: &str, id: String, now: f64) {
+fn started(task: &mut Task, name: &str, id: &str, now: f64) {
     for container in task.containers.iter_mut().filter(|c| c.name == name) {
-        container.runtime_id = Some(id.clone());
+        container.runtime_id = Some(id.to_owned());
         if container.status < ContainerStatus::Running {
             container.status = ContainerStatus::Running;
         }
@@ -177,6 +177,7 @@ fn ended(task: &mut Task, name: &str, exit: Option<(i64, bool)>, now: f64) {
         return;
     };
     let first = container.status != ContainerStatus::Stopped;
+    let failed = container.must_succeed && exit.is_some_and(|(code, _)| code != 0);
     container.status = ContainerStatus::Stopped;
     if let Some((code, oom_killed)) = exit {
         container.exit_code = Some(code);
@@ -191,6 +192,10 @@ fn ended(task: &mut Task, name: &str, exit: Option<(i64, bool)>, now: f64) {
         halt(task, Stop::essential(), now);
     }
     run_if_started(task, now);
+    if failed {
+        // What waits for its success never starts (assumed wording).
+        halt(task, Stop::failed_to_start("Task failed to start"), now);
+    }
     settle_stop(task, now);
 }
 
@@ -218,6 +223,10 @@ fn observe(task: &mut Task, name: &str, status: Option<Status>, now: f64) {
         Some(Status::Running(health)) => {
             for container in task.containers.iter_mut().filter(|c| c.name == name) {
                 container.health = health.map_or(HealthStatus::Unknown, HealthStatus::from);
+            }
+            // Others wait for it to be healthy, or the task would run by now.
+            if task.last == Last::Pending && task.health() == HealthStatus::Unhealthy {
+                halt(task, Stop::unhealthy(), now);
             }
         }
         Some(Status::Exited { code, oom_killed }) => ended(task, name, Some((code, oom_killed)), now),

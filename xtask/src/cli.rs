@@ -1,0 +1,153 @@
+//! What the user types.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::local::Instance;
+use crate::report::{Color, Format, Style, Verbosity};
+use crate::service::Conflict;
+use crate::workspace::Workspace;
+
+/// Deploys this workspace to AWS Fargate, or to a local stand-in for it
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    version,
+    propagate_version = true,
+    after_help = "Try it without an AWS account:\n  cargo xtask deploy --local\n\nExit codes: 0 done or nothing to do, 2 bad flags or deploy.toml, 3 preflight, 4 build, 5 push,\n6 AWS call, 7 rolled back, 8 failed with nothing to roll back to, 9 timed out, 10 another\ndeployment, 130 interrupted, 1 anything else."
+)]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+    /// What every command takes
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// What every command takes.
+#[derive(Args, Clone, Debug)]
+pub struct Global {
+    /// The file that says what runs
+    #[arg(
+        long,
+        short = 'f',
+        global = true,
+        value_name = "PATH",
+        default_value = "deploy.toml"
+    )]
+    pub file: PathBuf,
+    /// Profile of the AWS configuration
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// AWS region, instead of deploy.toml's
+    #[arg(long, global = true)]
+    pub region: Option<String>,
+    /// Where the local control plane keeps its state, instead of target/local-aws
+    #[arg(long, global = true, value_name = "PATH")]
+    pub local_dir: Option<PathBuf>,
+    /// How output looks
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+    /// Whether output is coloured; NO_COLOR is honoured
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
+    /// Say only what is wrong
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say everything
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+}
+
+impl Global {
+    /// The local control plane that is meant.
+    #[must_use]
+    pub fn instance(&self, workspace: &Workspace) -> Instance {
+        Instance::at(&self.local_dir.clone().unwrap_or_else(|| workspace.local_dir()))
+    }
+
+    /// How this run reports.
+    #[must_use]
+    pub fn style(&self) -> Style {
+        let verbosity = match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        };
+        Style::new(self.format, self.color, verbosity)
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Build, push, register, update the service, and watch the rollout
+    #[command(
+        after_help = "Examples:\n  cargo xtask deploy --local          on this machine, without an AWS account\n  cargo xtask deploy                  to the account that the AWS configuration names\n  cargo xtask deploy --profile prod   with a profile of it\n  cargo xtask deploy --local --format json | jq -c 'select(.event == \"outcome\")'"
+    )]
+    Deploy(Deploy),
+    /// The local control plane: AWS on this machine, as far as this tool needs it
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  cargo xtask local status\n  eval \"$(cargo xtask local env)\" && aws ecs list-services --cluster test-cluster\n  cargo xtask local reset"
+    )]
+    Local(Local),
+}
+
+/// `deploy`
+#[derive(Args, Debug)]
+pub struct Deploy {
+    /// Deploy to the local control plane; starts it if it does not run
+    #[arg(long)]
+    pub local: bool,
+    /// Start a new deployment even if nothing changed
+    #[arg(long)]
+    pub force: bool,
+    /// What to do when another rollout of the service is in progress
+    #[arg(long, value_enum, default_value_t, value_name = "ACTION")]
+    pub on_conflict: OnConflict,
+}
+
+/// `--on-conflict`
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum OnConflict {
+    /// Leave it alone and exit with 10
+    #[default]
+    Fail,
+    /// Start this one; ECS then stops the other
+    Supersede,
+}
+
+impl From<OnConflict> for Conflict {
+    fn from(action: OnConflict) -> Self {
+        match action {
+            OnConflict::Fail => Self::Fail,
+            OnConflict::Supersede => Self::Supersede,
+        }
+    }
+}
+
+/// `local`
+#[derive(Debug, Subcommand)]
+pub enum Local {
+    /// Start it, if it does not run
+    Start,
+    /// Stop it; tasks go on running and are found again by the next start
+    Stop,
+    /// What runs, and where it is reached
+    Status,
+    /// Print shell commands that point the AWS CLI, boto3 or Terraform at it
+    Env,
+    /// Stop it and remove every container, network, volume and file that it made
+    Reset,
+    /// The control plane itself, in the foreground
+    #[command(hide = true)]
+    Serve {
+        /// Where it keeps its state
+        #[arg(long)]
+        state_dir: PathBuf,
+    },
+}

@@ -1,0 +1,218 @@
+//! Services of deploy.toml, validated: what `plan` and `render` take.
+
+use std::collections::BTreeMap;
+
+use super::image::Platform;
+
+/// An ECS service and the task definition it runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    /// The service's name.
+    pub name: String,
+    /// The task definition's family.
+    pub family: String,
+    /// Fargate platform version, `None` for `LATEST`.
+    pub platform_version: Option<String>,
+    /// What its images are built for.
+    pub platform: Platform,
+    /// CPU units.
+    pub cpu: u32,
+    /// MiB.
+    pub memory: u32,
+    /// GiB, `None` for Fargate's 20.
+    pub ephemeral_storage: Option<u32>,
+    /// `None`: 1 on creation, untouched afterwards.
+    pub desired_count: Option<u32>,
+    /// Name or ARN.
+    pub execution_role: Option<String>,
+    /// Name or ARN.
+    pub task_role: Option<String>,
+    /// Where its tasks get their addresses.
+    pub subnets: Subnets,
+    /// `None`: on where a subnet has no NAT.
+    pub assign_public_ip: Option<bool>,
+    /// Who may come in.
+    pub security: Security,
+    /// How a rollout goes.
+    pub deployment: Deployment,
+    /// Seconds.
+    pub health_check_grace_period: Option<u32>,
+    /// Log group of the containers that have no log driver of their own.
+    pub log_group: LogGroup,
+    /// Of the service and its task definition.
+    pub tags: BTreeMap<String, String>,
+    /// In the order of the file.
+    pub containers: Vec<Container>,
+}
+
+/// Which subnets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subnets {
+    /// The default ones of the default VPC.
+    Default,
+    /// By ID.
+    Ids(Vec<String>),
+    /// Those that carry all of these tags.
+    Tagged(BTreeMap<String, String>),
+}
+
+/// Which security groups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Security {
+    /// None named: the VPC's default group.
+    Default,
+    /// One that the file declares.
+    Own(SecurityGroup),
+    /// Existing ones, by ID.
+    Existing(Vec<String>),
+}
+
+/// A security group that the file declares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecurityGroup {
+    /// Unique in its VPC.
+    pub name: String,
+    /// Cannot be changed once created.
+    pub description: String,
+    /// Who may come in.
+    pub ingress: Vec<Ingress>,
+}
+
+/// One ingress rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ingress {
+    /// `tcp`, `udp`.
+    pub protocol: &'static str,
+    /// First and last port.
+    pub ports: (u16, u16),
+    /// From where.
+    pub source: Source,
+    /// Shown in the console.
+    pub description: Option<String>,
+}
+
+/// Where traffic comes from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// An IPv4 block.
+    Ipv4(String),
+    /// An IPv6 block.
+    Ipv6(String),
+    /// Members of a security group.
+    Group(String),
+}
+
+/// How a rollout goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deployment {
+    /// Percent of the desired count, where the file says so.
+    pub minimum_healthy_percent: Option<u32>,
+    /// Percent of the desired count, where the file says so.
+    pub maximum_percent: Option<u32>,
+    /// Stop and roll back when tasks fail, where the file says so.
+    pub circuit_breaker: Option<bool>,
+    /// How long to wait for the rollout.
+    pub timeout: std::time::Duration,
+}
+
+/// A CloudWatch log group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogGroup {
+    /// `/ecs/SERVICE` unless said otherwise.
+    pub name: String,
+    /// One of the values that CloudWatch Logs allows; left out: 30 on creation, untouched afterwards.
+    pub retention_days: Option<u32>,
+}
+
+/// A container of a task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Container {
+    /// Unique in the task.
+    pub name: String,
+    /// What it runs.
+    pub image: ContainerImage,
+    /// What it listens on.
+    pub ports: Vec<Port>,
+    /// Whether the task stops with it.
+    pub essential: bool,
+    /// CPU units.
+    pub cpu: Option<u32>,
+    /// Hard limit in MiB.
+    pub memory: Option<u32>,
+    /// Soft limit in MiB.
+    pub memory_reservation: Option<u32>,
+    /// Overrides the image's.
+    pub entrypoint: Option<Vec<String>>,
+    /// Overrides the image's.
+    pub command: Option<Vec<String>>,
+    /// Plain values.
+    pub environment: BTreeMap<String, String>,
+    /// Name to `valueFrom`.
+    pub secrets: BTreeMap<String, String>,
+    /// Its health check.
+    pub health_check: Option<HealthCheck>,
+    /// Other containers and what it waits for.
+    pub depends_on: BTreeMap<String, &'static str>,
+    /// User it runs as.
+    pub user: Option<String>,
+    /// Working directory.
+    pub working_directory: Option<String>,
+    /// Root file system read-only; `None` leaves ECS's default.
+    pub read_only_root: Option<bool>,
+    /// Name, soft, hard.
+    pub ulimits: Vec<(String, i64, i64)>,
+    /// Seconds.
+    pub stop_timeout: Option<u32>,
+    /// An init process as PID 1.
+    pub init: Option<bool>,
+    /// Docker labels.
+    pub labels: BTreeMap<String, String>,
+    /// `None`: the service's log group.
+    pub log: Option<Log>,
+}
+
+/// What a container runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContainerImage {
+    /// An image that the file builds, by its key.
+    Built(String),
+    /// A reference, taken as it is.
+    Reference(String),
+}
+
+/// A port mapping; under awsvpc the host's port is the container's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// The number.
+    pub number: u16,
+    /// `tcp`, `udp`.
+    pub protocol: &'static str,
+    /// For Service Connect.
+    pub name: Option<String>,
+}
+
+/// A container's health check, times in seconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// Begins with `CMD` or `CMD-SHELL`.
+    pub command: Vec<String>,
+    /// Between two checks.
+    pub interval: Option<u32>,
+    /// Of one check.
+    pub timeout: Option<u32>,
+    /// In a row.
+    pub retries: Option<u32>,
+    /// After the start.
+    pub start_period: Option<u32>,
+}
+
+/// A log driver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// `awslogs` and others.
+    pub driver: String,
+    /// Its options.
+    pub options: BTreeMap<String, String>,
+    /// Options by `valueFrom`.
+    pub secret_options: BTreeMap<String, String>,
+}

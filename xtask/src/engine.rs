@@ -1,0 +1,121 @@
+//! The container engine that builds and pushes: found as the `docker` command finds it.
+
+use std::time::Duration;
+
+use bollard::Docker;
+use local_aws::engine::endpoint;
+
+use crate::error::{Error, Kind, Result};
+use crate::event::{Done, Events, Phase};
+
+/// A build or a push may be silent for long; the engine then still lives, or the connection breaks.
+const PATIENCE: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// A connection to an engine that answered. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    docker: Docker,
+    version: String,
+    podman: bool,
+}
+
+/// Connects: `DOCKER_HOST`, then the Docker context, then the default sockets.
+pub async fn connect(events: &Events) -> Result<Engine> {
+    let step = events.start(Phase::Read, "container engine");
+    let endpoint = endpoint::from_process().map_err(|e| unreachable(&e.to_string()))?;
+    let docker = endpoint.connect().await.map_err(|e| unreachable(&e.to_string()))?;
+    let engine = Engine::of(docker).await?;
+    step.finish(Done::Unchanged, format!("{} at `{}`", engine.version, endpoint.url));
+    Ok(engine)
+}
+
+impl Engine {
+    /// Around a connection that is there already; the API version is settled with the engine.
+    pub async fn of(docker: Docker) -> Result<Self> {
+        let failed = |e: bollard::errors::Error| unreachable(&text(&e));
+        let docker = docker.negotiate_version().await.map_err(failed)?;
+        let version = docker.version().await.map_err(failed)?;
+        let components = version.components.unwrap_or_default();
+        let podman = components.iter().any(|component| component.name.contains("Podman"));
+        let name = if podman { "Podman" } else { "Docker Engine" };
+        Ok(Self {
+            docker,
+            podman,
+            version: format!("{name} {}", version.version.unwrap_or_default()),
+        })
+    }
+
+    /// The client, for calls that answer soon.
+    #[must_use]
+    pub fn docker(&self) -> &Docker {
+        &self.docker
+    }
+
+    /// The client for builds, loads and pushes, whose first word may take long.
+    pub(crate) fn patient(&self) -> Docker {
+        self.docker.clone().with_timeout(PATIENCE)
+    }
+
+    /// Whether it is Podman, whose API has no BuildKit.
+    #[must_use]
+    pub fn is_podman(&self) -> bool {
+        self.podman
+    }
+
+    /// `Docker Engine 20.10.24`
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+}
+
+/// The endpoint's message ends with the way out, after its last `; `.
+fn unreachable(message: &str) -> Error {
+    let (message, hint) = message.rsplit_once("; ").unwrap_or((message, ""));
+    let error = Error::new(Kind::Preflight, message);
+    let error = if hint.is_empty() { error } else { error.hint(hint) };
+    error
+        .hint("without systemd: `sudo dockerd &`; on macOS and Windows: start Docker Desktop")
+        .hint("colima, Podman and others: `export DOCKER_HOST=unix:///PATH/TO/THEIR.sock`")
+}
+
+/// The engine's own words: without the client library's frame, with the causes that it leaves out.
+pub(crate) fn text(error: &bollard::errors::Error) -> String {
+    use bollard::errors::Error as E;
+    match error {
+        E::DockerResponseServerError { message, .. } => message.trim().to_owned(),
+        E::DockerStreamError { error } => error.trim().to_owned(),
+        E::RequestTimeoutError => "no answer in time".to_owned(),
+        other => with_causes(other),
+    }
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut below = error.source();
+    while let Some(cause) = below {
+        let message = cause.to_string();
+        if !text.contains(&message) {
+            text = format!("{text}: {message}");
+        }
+        below = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_engine_says_how_to_get_one() {
+        let error = unreachable("no container engine answers at `unix:///x.sock` (the default): not found; start it with `sudo systemctl start docker`");
+        assert_eq!(error.kind, Kind::Preflight);
+        insta::assert_snapshot!(error, @"no container engine answers at `unix:///x.sock` (the default): not found");
+        insta::assert_snapshot!(error.hints.join("\n"), @r"
+        start it with `sudo systemctl start docker`
+        without systemd: `sudo dockerd &`; on macOS and Windows: start Docker Desktop
+        colima, Podman and others: `export DOCKER_HOST=unix:///PATH/TO/THEIR.sock`
+        ");
+    }
+}

@@ -1,0 +1,299 @@
+//! Makes what the plan says is missing. Every create is an *ensure*: something that
+//! appeared in the meantime is as good as made here.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ec2::types as ec2;
+use aws_sdk_ecr::types as ecr;
+use aws_sdk_ecs::types as ecs;
+
+use crate::aws::{Aws, OURS, fault};
+use crate::config::service::{Ingress, Source};
+use crate::error::Result;
+use crate::event::{Done, Events, Phase};
+use crate::plan::{GroupPlan, LogGroup, NetworkPlan, SecurityPlan};
+
+/// Where a service's tasks go, everything there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// IDs.
+    pub subnets: Vec<String>,
+    /// IDs; none for the VPC's default group.
+    pub security_groups: Vec<String>,
+    /// Whether tasks get a public IP.
+    pub assign_public_ip: bool,
+}
+
+/// Creates a repository and returns its URI.
+///
+/// # Errors
+/// The call failed for another reason than that it exists.
+pub async fn repository(aws: &Aws, name: &str, events: &Events) -> Result<String> {
+    let step = events.start(Phase::Ensure, format!("repository {name}"));
+    let tag = ecr::Tag::builder()
+        .key(OURS.0)
+        .value(OURS.1)
+        .build()
+        .map_err(crate::error::bug)?;
+    match aws
+        .ecr
+        .create_repository()
+        .repository_name(name)
+        .tags(tag)
+        .send()
+        .await
+    {
+        Ok(answer) => {
+            step.finish(Done::Changed, "created");
+            Ok(answer
+                .repository()
+                .and_then(|made| made.repository_uri())
+                .unwrap_or_default()
+                .to_owned())
+        }
+        Err(error) if fault::is(&error, "RepositoryAlreadyExistsException") => {
+            let answer = aws
+                .ecr
+                .describe_repositories()
+                .repository_names(name)
+                .send()
+                .await;
+            let answer = answer.map_err(|error| fault("ecr:DescribeRepositories", name, error))?;
+            step.finish(Done::Unchanged, "exists");
+            Ok(answer
+                .repositories()
+                .first()
+                .and_then(|found| found.repository_uri())
+                .unwrap_or_default()
+                .to_owned())
+        }
+        Err(error) => Err(fault("ecr:CreateRepository", name, error)),
+    }
+}
+
+/// Creates the cluster; on AWS this succeeds for one that exists.
+/// Source: Amazon ECS API Reference, CreateCluster (observed to be idempotent).
+///
+/// # Errors
+/// The call failed.
+pub async fn cluster(aws: &Aws, name: &str, events: &Events) -> Result<()> {
+    let step = events.start(Phase::Ensure, format!("cluster {name}"));
+    let tag = ecs::Tag::builder().key(OURS.0).value(OURS.1).build();
+    let answer = aws.ecs.create_cluster().cluster_name(name).tags(tag).send().await;
+    answer.map_err(|error| fault("ecs:CreateCluster", name, error))?;
+    step.finish(Done::Changed, "created");
+    Ok(())
+}
+
+/// Creates a log group and sets its retention.
+///
+/// # Errors
+/// A call failed for another reason than that the group exists.
+pub async fn log_group(aws: &Aws, group: &LogGroup, events: &Events) -> Result<()> {
+    let name = &group.name;
+    let step = events.start(Phase::Ensure, format!("log group {name}"));
+    if group.create {
+        match aws
+            .logs
+            .create_log_group()
+            .log_group_name(name)
+            .tags(OURS.0, OURS.1)
+            .send()
+            .await
+        {
+            Ok(_) => {}
+            Err(error) if fault::is(&error, "ResourceAlreadyExistsException") => {}
+            Err(error) => return Err(fault("logs:CreateLogGroup", name, error)),
+        }
+    }
+    if let Some(days) = group.retention_days {
+        let days_sent = i32::try_from(days).map_err(crate::error::bug)?;
+        let answer = aws
+            .logs
+            .put_retention_policy()
+            .log_group_name(name)
+            .retention_in_days(days_sent)
+            .send()
+            .await;
+        answer.map_err(|error| fault("logs:PutRetentionPolicy", name, error))?;
+    }
+    let days = group
+        .retention_days
+        .map(|days| format!(", kept {days} days"))
+        .unwrap_or_default();
+    step.finish(
+        Done::Changed,
+        if group.create {
+            format!("created{days}")
+        } else {
+            format!("changed{days}")
+        },
+    );
+    Ok(())
+}
+
+/// Makes each network ready. Services that share a security group share its plan's work.
+///
+/// # Errors
+/// A call failed.
+pub async fn networks(
+    aws: &Aws,
+    plans: &BTreeMap<String, NetworkPlan>,
+    events: &Events,
+) -> Result<BTreeMap<String, Network>> {
+    let mut groups: BTreeMap<(String, String), String> = BTreeMap::new();
+    let mut networks = BTreeMap::new();
+    for (service, plan) in plans {
+        let security_groups = match &plan.security {
+            SecurityPlan::Existing(ids) => ids.clone(),
+            SecurityPlan::Own(group) => {
+                let key = (group.vpc.clone(), group.name.clone());
+                let id = match groups.get(&key) {
+                    Some(id) => id.clone(),
+                    None => security_group(aws, group, events).await?,
+                };
+                groups.insert(key, id.clone());
+                vec![id]
+            }
+        };
+        let network = Network {
+            subnets: plan.subnets.clone(),
+            security_groups,
+            assign_public_ip: plan.assign_public_ip,
+        };
+        networks.insert(service.clone(), network);
+    }
+    Ok(networks)
+}
+
+async fn security_group(aws: &Aws, plan: &GroupPlan, events: &Events) -> Result<String> {
+    if let Some(id) = plan
+        .id
+        .as_ref()
+        .filter(|_| plan.authorize.is_empty() && plan.revoke.is_empty())
+    {
+        return Ok(id.clone());
+    }
+    let step = events.start(Phase::Ensure, format!("security group {}", plan.name));
+    let id = match &plan.id {
+        Some(id) => id.clone(),
+        None => create_group(aws, plan).await?,
+    };
+    // First open, then close: a rule that only changed its source leaves no gap.
+    for rule in &plan.authorize {
+        authorize(aws, &id, rule).await?;
+    }
+    if !plan.revoke.is_empty() {
+        let call = aws.ec2.revoke_security_group_ingress().group_id(&id);
+        let answer = call
+            .set_security_group_rule_ids(Some(plan.revoke.clone()))
+            .send()
+            .await;
+        match answer {
+            Ok(_) => {}
+            Err(error) if fault::is(&error, "InvalidSecurityGroupRuleId.NotFound") => {}
+            Err(error) => return Err(fault("ec2:RevokeSecurityGroupIngress", &plan.name, error)),
+        }
+    }
+    let verb = if plan.id.is_some() { "changed" } else { "created" };
+    step.finish(
+        Done::Changed,
+        format!(
+            "{id} {verb}, {} rules added, {} removed",
+            plan.authorize.len(),
+            plan.revoke.len()
+        ),
+    );
+    Ok(id)
+}
+
+async fn create_group(aws: &Aws, plan: &GroupPlan) -> Result<String> {
+    let call = aws
+        .ec2
+        .create_security_group()
+        .group_name(&plan.name)
+        .description(&plan.description)
+        .vpc_id(&plan.vpc);
+    match call
+        .tag_specifications(tagged(ec2::ResourceType::SecurityGroup))
+        .send()
+        .await
+    {
+        Ok(answer) => Ok(answer.group_id().unwrap_or_default().to_owned()),
+        Err(error) if fault::is(&error, "InvalidGroup.Duplicate") => find_group(aws, plan).await,
+        Err(error) => Err(fault("ec2:CreateSecurityGroup", &plan.name, error)),
+    }
+}
+
+async fn find_group(aws: &Aws, plan: &GroupPlan) -> Result<String> {
+    let by = |name: &str, value: &str| ec2::Filter::builder().name(name).values(value).build();
+    let call = aws.ec2.describe_security_groups();
+    let call = call
+        .filters(by("group-name", &plan.name))
+        .filters(by("vpc-id", &plan.vpc));
+    let answer = call
+        .send()
+        .await
+        .map_err(|error| fault("ec2:DescribeSecurityGroups", &plan.name, error))?;
+    let found = answer
+        .security_groups()
+        .first()
+        .and_then(|group| group.group_id());
+    found
+        .map(str::to_owned)
+        .ok_or_else(|| crate::error::bug("a security group that exists was not found"))
+}
+
+async fn authorize(aws: &Aws, group: &str, rule: &Ingress) -> Result<()> {
+    let call = aws
+        .ec2
+        .authorize_security_group_ingress()
+        .group_id(group)
+        .ip_permissions(permission(rule));
+    match call
+        .tag_specifications(tagged(ec2::ResourceType::SecurityGroupRule))
+        .send()
+        .await
+    {
+        Ok(_) => Ok(()),
+        Err(error) if fault::is(&error, "InvalidPermission.Duplicate") => Ok(()),
+        Err(error) => Err(fault("ec2:AuthorizeSecurityGroupIngress", group, error)),
+    }
+}
+
+fn permission(rule: &Ingress) -> ec2::IpPermission {
+    let base = ec2::IpPermission::builder()
+        .ip_protocol(rule.protocol)
+        .from_port(rule.ports.0.into())
+        .to_port(rule.ports.1.into());
+    let said = rule.description.clone();
+    match &rule.source {
+        Source::Ipv4(block) => base.ip_ranges(
+            ec2::IpRange::builder()
+                .cidr_ip(block)
+                .set_description(said)
+                .build(),
+        ),
+        Source::Ipv6(block) => base.ipv6_ranges(
+            ec2::Ipv6Range::builder()
+                .cidr_ipv6(block)
+                .set_description(said)
+                .build(),
+        ),
+        Source::Group(id) => base.user_id_group_pairs(
+            ec2::UserIdGroupPair::builder()
+                .group_id(id)
+                .set_description(said)
+                .build(),
+        ),
+    }
+    .build()
+}
+
+fn tagged(resource: ec2::ResourceType) -> ec2::TagSpecification {
+    let tag = ec2::Tag::builder().key(OURS.0).value(OURS.1).build();
+    ec2::TagSpecification::builder()
+        .resource_type(resource)
+        .tags(tag)
+        .build()
+}

@@ -1,0 +1,213 @@
+//! What happens, as data. Steps emit events; `report` alone renders them.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+/// A part of the pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Starting or finding the local control plane.
+    Local,
+    /// Reading what is there.
+    Read,
+    /// Source to binaries.
+    Compile,
+    /// Binaries or a Dockerfile to an image.
+    Build,
+    /// Image to ECR.
+    Push,
+    /// Cluster, log group, security group, repositories.
+    Ensure,
+    /// The task definition.
+    Register,
+    /// CreateService or UpdateService.
+    Service,
+    /// Watching the service deployment.
+    Rollout,
+}
+
+/// One step: a phase and what it works on (`build ecs-test-server`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct Step {
+    /// The part of the pipeline.
+    pub phase: Phase,
+    /// The object's name: an image, a service, a cluster …
+    pub subject: String,
+}
+
+/// How a step ended well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Done {
+    /// Something was made or changed.
+    Changed,
+    /// Nothing had to be done.
+    Unchanged,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Event {
+    /// A step began.
+    Started {
+        /// Which.
+        step: Step,
+    },
+    /// A step goes on; the text replaces the last one.
+    Progress {
+        /// Which.
+        step: Step,
+        /// What it does now, short.
+        message: String,
+    },
+    /// A line that a tool run by the step wrote (cargo, a Dockerfile step), verbatim.
+    Output {
+        /// Which.
+        step: Step,
+        /// Without the line's end.
+        line: String,
+    },
+    /// A step ended well.
+    Finished {
+        /// Which.
+        step: Step,
+        /// Whether it changed anything.
+        done: Done,
+        /// The result in a few words: a digest, a revision, a size.
+        message: String,
+        /// How long it took.
+        #[serde(serialize_with = "as_millis", rename = "elapsed-ms")]
+        elapsed: Duration,
+    },
+    /// A step ended without a result: it failed, or was given up because another one did. The
+    /// error comes at the end of the run.
+    Abandoned {
+        /// Which.
+        step: Step,
+    },
+    /// A service is up, and here it is reached.
+    Reachable {
+        /// Its name.
+        service: String,
+        /// `http://ADDRESS:PORT`.
+        url: String,
+        /// What the user should know about the address.
+        remark: Option<String>,
+    },
+    /// Something the user should know, and that changes nothing else.
+    Note {
+        /// The text.
+        message: String,
+    },
+    /// Something is probably not as the user wants it.
+    Warning {
+        /// The text.
+        message: String,
+    },
+}
+
+fn as_millis<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Where steps send their events. Cheap to clone; sending never blocks or fails.
+#[derive(Clone, Debug)]
+pub struct Events(mpsc::UnboundedSender<Event>);
+
+impl Events {
+    /// A handle and the end that `report` reads.
+    #[must_use]
+    pub fn channel() -> (Self, mpsc::UnboundedReceiver<Event>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self(sender), receiver)
+    }
+
+    /// Sends one event. Nobody listening is fine: the run's outcome does not depend on it.
+    pub fn emit(&self, event: Event) {
+        drop(self.0.send(event));
+    }
+
+    /// Begins a step; end it with [`Running::finish`], or drop it when it fails.
+    #[must_use]
+    pub fn start(&self, phase: Phase, subject: impl Into<String>) -> Running {
+        let step = Step {
+            phase,
+            subject: subject.into(),
+        };
+        self.emit(Event::Started { step: step.clone() });
+        Running {
+            events: self.clone(),
+            step,
+            began: std::time::Instant::now(),
+            ended: false,
+        }
+    }
+
+    /// Tells the user something.
+    pub fn note(&self, message: impl Into<String>) {
+        self.emit(Event::Note {
+            message: message.into(),
+        });
+    }
+
+    /// Warns the user.
+    pub fn warn(&self, message: impl Into<String>) {
+        self.emit(Event::Warning {
+            message: message.into(),
+        });
+    }
+}
+
+/// A step that runs. Dropped without [`Running::finish`], it was abandoned.
+#[derive(Debug)]
+pub struct Running {
+    events: Events,
+    step: Step,
+    began: std::time::Instant,
+    ended: bool,
+}
+
+impl Running {
+    /// What it does now.
+    pub fn progress(&self, message: impl Into<String>) {
+        self.events.emit(Event::Progress {
+            step: self.step.clone(),
+            message: message.into(),
+        });
+    }
+
+    /// A line of a tool's output.
+    pub fn output(&self, line: impl Into<String>) {
+        self.events.emit(Event::Output {
+            step: self.step.clone(),
+            line: line.into(),
+        });
+    }
+
+    /// It ended well.
+    pub fn finish(mut self, done: Done, message: impl Into<String>) {
+        self.ended = true;
+        let elapsed = self.began.elapsed();
+        self.events.emit(Event::Finished {
+            step: self.step.clone(),
+            done,
+            message: message.into(),
+            elapsed,
+        });
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.events.emit(Event::Abandoned {
+                step: self.step.clone(),
+            });
+        }
+    }
+}

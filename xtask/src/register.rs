@@ -1,0 +1,73 @@
+//! Registers task definitions; one that says what is registered already is not registered again.
+
+use serde_json::Value;
+
+use crate::aws::json::{Answer, replace_body};
+use crate::aws::{Aws, fault};
+use crate::diff::differs;
+use crate::error::{Result, bug};
+use crate::event::{Done, Events, Phase};
+use crate::render::TaskDefinition;
+
+/// A task definition that is registered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registered {
+    /// `arn:aws:ecs:…:task-definition/FAMILY:REVISION`.
+    pub arn: String,
+}
+
+impl Registered {
+    /// `FAMILY:REVISION`.
+    #[must_use]
+    pub fn short(&self) -> &str {
+        short(&self.arn)
+    }
+}
+
+/// The part of an ARN after the last `/`.
+#[must_use]
+pub fn short(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
+/// Registers it, unless one of `candidates` (what the service runs, the family's newest) says the same.
+///
+/// # Errors
+/// The call failed.
+pub async fn register(
+    aws: &Aws,
+    definition: &TaskDefinition,
+    candidates: &[&Value],
+    events: &Events,
+) -> Result<Registered> {
+    let step = events.start(Phase::Register, definition.family.as_str());
+    let reusable =
+        |candidate: &&&Value| candidate["status"] == "ACTIVE" && !differs(&definition.body, candidate);
+    if let Some(arn) = candidates
+        .iter()
+        .find(reusable)
+        .and_then(|found| found["taskDefinitionArn"].as_str())
+    {
+        step.finish(Done::Unchanged, short(arn));
+        return Ok(Registered { arn: arn.to_owned() });
+    }
+    let answer = Answer::default();
+    let call = aws.ecs.register_task_definition().family(&definition.family);
+    // The SDK insists on a typed container; what is sent is the rendered body.
+    let call = call.container_definitions(aws_sdk_ecs::types::ContainerDefinition::builder().build());
+    let call = call
+        .customize()
+        .mutate_request(replace_body(&definition.body))
+        .interceptor(answer.clone());
+    call.send()
+        .await
+        .map_err(|error| fault("ecs:RegisterTaskDefinition", &definition.family, error))?;
+    let arn = answer.take().and_then(|answer| {
+        answer["taskDefinition"]["taskDefinitionArn"]
+            .as_str()
+            .map(str::to_owned)
+    });
+    let arn = arn.ok_or_else(|| bug("RegisterTaskDefinition answered without an ARN"))?;
+    step.finish(Done::Changed, short(&arn));
+    Ok(Registered { arn })
+}

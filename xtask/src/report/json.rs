@@ -1,0 +1,41 @@
+//! NDJSON: one object a line, the last one the outcome. `schema` grows when a member changes its
+//! meaning or goes; members may be added.
+
+use serde_json::{Value, json};
+
+use crate::aws::fault::chain;
+use crate::error::Error;
+use crate::event::Event;
+
+const SCHEMA: u32 = 1;
+
+pub(super) fn event(event: &Event) -> String {
+    let mut value = serde_json::to_value(event).unwrap_or_default();
+    value["schema"] = json!(SCHEMA);
+    line(&value)
+}
+
+pub(super) fn failure(error: &Error) -> String {
+    let cause = error.source.as_ref().map(|source| chain(source.as_ref()));
+    line(&json!({
+        "schema": SCHEMA,
+        "event": "outcome",
+        "ok": false,
+        "exit-code": error.kind.exit_code(),
+        "kind": format!("{:?}", error.kind),
+        "message": error.message,
+        "cause": cause,
+        "detail": error.detail,
+        "hints": error.hints,
+    }))
+}
+
+pub(super) fn success(command: &str, summary: &Value) -> String {
+    line(
+        &json!({ "schema": SCHEMA, "event": "outcome", "ok": true, "exit-code": 0, "command": command, "result": summary }),
+    )
+}
+
+fn line(value: &Value) -> String {
+    format!("{value}\n")
+}

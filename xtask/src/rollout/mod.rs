@@ -1,0 +1,14 @@
+//! Watches the service deployment that this run started, until it is truly up or says why not.
+//!
+//! Words: a *deployment* is an entry of `service.deployments`, with an ID `ecs-svc/…`; a
+//! *service deployment* is the record of one rollout, with an ARN. Ours is found once, by
+//! [`find`], and then followed by its ARN: "the service is stable" is not "mine is deployed".
+
+mod evidence;
+mod find;
+mod snapshot;
+mod verdict;
+mod watch;
+
+pub use find::{Known, known};
+pub use watch::{Outcome, Watch, watch};

@@ -1,0 +1,272 @@
+//! What a snapshot means for the rollout that is being watched. Pure.
+//!
+//! Statuses of a service deployment: Amazon ECS API Reference, ServiceDeployment.
+
+use super::snapshot::{Deployment, Record, Service, Snapshot};
+
+/// What is being watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// A deployment of ours, by the ID that the call's answer gave it.
+    Deployment {
+        /// `ecs-svc/…`
+        id: String,
+        /// Milliseconds since 1970, by AWS's clock.
+        created_ms: i64,
+        /// Whether service deployments can be read; if not, the service alone is judged.
+        records: bool,
+    },
+    /// A change that starts no deployment, such as of the desired count.
+    InPlace,
+}
+
+/// What a snapshot means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Not decided yet.
+    Continue,
+    /// Our revision serves.
+    Succeeded,
+    /// Ours failed, and what ran before runs again.
+    RolledBack(String),
+    /// Ours failed, and nothing took its place.
+    Failed(String),
+    /// Somebody else's deployment took over.
+    Superseded(String),
+    /// The service was deleted.
+    Gone,
+}
+
+/// Judges a snapshot.
+#[must_use]
+pub(super) fn judge(goal: &Goal, snapshot: &Snapshot) -> Verdict {
+    let Some(service) = snapshot
+        .service
+        .as_ref()
+        .filter(|service| service.status == "ACTIVE")
+    else {
+        return Verdict::Gone;
+    };
+    match goal {
+        Goal::InPlace => in_place(service),
+        Goal::Deployment {
+            id,
+            created_ms,
+            records,
+        } => match &snapshot.record {
+            Some(record) => by_record(record, service, id, *created_ms),
+            None if *records => Verdict::Continue,
+            None => by_service(service, id, *created_ms),
+        },
+    }
+}
+
+fn in_place(service: &Service) -> Verdict {
+    let steady = service.running == service.desired && service.pending == 0 && service.deployments.len() == 1;
+    match service.primary() {
+        Some(primary) if primary.rollout_state == "FAILED" => Verdict::Failed(primary.reason.clone()),
+        Some(primary) if steady && primary.rollout_state != "IN_PROGRESS" => Verdict::Succeeded,
+        _ => Verdict::Continue,
+    }
+}
+
+/// The service deployment is the authority; the service only tells who serves now, and may lag.
+fn by_record(record: &Record, service: &Service, id: &str, created_ms: i64) -> Verdict {
+    let newer = newer_primary(service, id, created_ms);
+    match record.status.as_str() {
+        "SUCCESSFUL" => match (service.primary(), newer) {
+            (Some(primary), _) if primary.id == id => Verdict::Succeeded,
+            (_, Some(other)) => Verdict::Superseded(other.task_definition.clone()),
+            _ => Verdict::Continue,
+        },
+        "ROLLBACK_SUCCESSFUL" => Verdict::RolledBack(why(record)),
+        "ROLLBACK_FAILED" => Verdict::Failed(why(record)),
+        "STOPPED" => match newer {
+            Some(other) if record.rollback.is_none() => Verdict::Superseded(other.task_definition.clone()),
+            _ => Verdict::Failed(why(record)),
+        },
+        // Without anything to roll back to, the deployment stalls.
+        // Source: Amazon ECS Developer Guide, "How the deployment circuit breaker detects failures".
+        "IN_PROGRESS" | "PENDING" => match service.primary() {
+            Some(primary)
+                if primary.id == id && primary.rollout_state == "FAILED" && record.rollback.is_none() =>
+            {
+                Verdict::Failed(primary.reason.clone())
+            }
+            _ => Verdict::Continue,
+        },
+        _ => Verdict::Continue,
+    }
+}
+
+/// Without service deployments (denied, or an endpoint that has none), the list of the
+/// service's deployments has to do.
+fn by_service(service: &Service, id: &str, created_ms: i64) -> Verdict {
+    match service.deployments.iter().find(|deployment| deployment.id == id) {
+        Some(ours) if ours.status == "PRIMARY" => match ours.rollout_state.as_str() {
+            "COMPLETED" => Verdict::Succeeded,
+            "FAILED" => Verdict::Failed(ours.reason.clone()),
+            _ => Verdict::Continue,
+        },
+        // A rollback makes the old revision PRIMARY while ours drains, FAILED.
+        Some(ours) if ours.rollout_state == "FAILED" => Verdict::Continue,
+        Some(_) | None => match newer_primary(service, id, created_ms) {
+            Some(primary) if primary.rollout_state == "IN_PROGRESS" => Verdict::Continue,
+            Some(primary)
+                if primary.reason.contains("rolled back") || primary.reason.contains("rolling back") =>
+            {
+                Verdict::RolledBack(primary.reason.clone())
+            }
+            Some(primary) => Verdict::Superseded(primary.task_definition.clone()),
+            None => Verdict::Continue,
+        },
+    }
+}
+
+/// A PRIMARY deployment that is not ours and came after it. One that came before is a stale read.
+fn newer_primary<'s>(service: &'s Service, id: &str, created_ms: i64) -> Option<&'s Deployment> {
+    service
+        .primary()
+        .filter(|primary| primary.id != id && primary.created_ms >= created_ms)
+}
+
+fn why(record: &Record) -> String {
+    let rollback = record.rollback.as_deref().unwrap_or_default();
+    [rollback, record.reason.as_str()]
+        .into_iter()
+        .find(|text| !text.is_empty())
+        .unwrap_or("no reason given")
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OURS: &str = "ecs-svc/2";
+
+    fn goal(records: bool) -> Goal {
+        Goal::Deployment {
+            id: OURS.to_owned(),
+            created_ms: 100,
+            records,
+        }
+    }
+
+    fn primary(id: &str, created_ms: i64, state: &str) -> Deployment {
+        Deployment {
+            id: id.to_owned(),
+            status: "PRIMARY".to_owned(),
+            task_definition: format!("td-of-{id}"),
+            created_ms,
+            rollout_state: state.to_owned(),
+            reason: format!("{state} it is"),
+            ..Deployment::default()
+        }
+    }
+
+    fn snapshot(deployments: Vec<Deployment>, record: Option<&str>) -> Snapshot {
+        let service = Service {
+            status: "ACTIVE".to_owned(),
+            deployments,
+            ..Service::default()
+        };
+        let record = record.map(|status| Record {
+            status: status.to_owned(),
+            ..Record::default()
+        });
+        Snapshot {
+            service: Some(service),
+            record,
+        }
+    }
+
+    fn verdict(deployments: Vec<Deployment>, record: Option<&str>) -> Verdict {
+        judge(&goal(record.is_some()), &snapshot(deployments, record))
+    }
+
+    #[test]
+    fn success_needs_the_record_and_the_revision_that_serves() {
+        assert_eq!(
+            verdict(vec![primary(OURS, 100, "COMPLETED")], Some("SUCCESSFUL")),
+            Verdict::Succeeded
+        );
+        assert_eq!(
+            verdict(vec![primary(OURS, 100, "COMPLETED")], Some("IN_PROGRESS")),
+            Verdict::Continue
+        );
+    }
+
+    #[test]
+    fn a_stale_service_is_waited_for() {
+        assert_eq!(
+            verdict(vec![primary("ecs-svc/1", 50, "COMPLETED")], Some("SUCCESSFUL")),
+            Verdict::Continue
+        );
+    }
+
+    #[test]
+    fn a_later_deployment_took_over() {
+        let other = || vec![primary("ecs-svc/3", 200, "IN_PROGRESS")];
+        let superseded = Verdict::Superseded("td-of-ecs-svc/3".to_owned());
+        assert_eq!(verdict(other(), Some("STOPPED")), superseded);
+        assert_eq!(verdict(other(), Some("SUCCESSFUL")), superseded);
+    }
+
+    #[test]
+    fn a_steady_service_after_a_rollback_is_no_success() {
+        let restored = || vec![primary("ecs-svc/3", 200, "COMPLETED")];
+        assert!(matches!(
+            verdict(restored(), Some("ROLLBACK_SUCCESSFUL")),
+            Verdict::RolledBack(_)
+        ));
+        assert_eq!(
+            verdict(restored(), Some("ROLLBACK_IN_PROGRESS")),
+            Verdict::Continue
+        );
+    }
+
+    #[test]
+    fn a_first_deployment_that_stalls_has_failed() {
+        let stalled = vec![primary(OURS, 100, "FAILED")];
+        assert_eq!(
+            verdict(stalled, Some("IN_PROGRESS")),
+            Verdict::Failed("FAILED it is".to_owned())
+        );
+    }
+
+    #[test]
+    fn unknown_words_decide_nothing() {
+        assert_eq!(
+            verdict(vec![primary(OURS, 100, "COMPLETED")], Some("SOMETHING_NEW")),
+            Verdict::Continue
+        );
+    }
+
+    #[test]
+    fn a_deleted_service_is_gone() {
+        assert_eq!(judge(&goal(true), &Snapshot::default()), Verdict::Gone);
+        let mut draining = snapshot(Vec::new(), None);
+        if let Some(service) = draining.service.as_mut() {
+            service.status = "DRAINING".to_owned();
+        }
+        assert_eq!(judge(&goal(true), &draining), Verdict::Gone);
+    }
+
+    #[test]
+    fn the_service_alone_decides_only_when_there_is_nothing_else() {
+        let done = snapshot(vec![primary(OURS, 100, "COMPLETED")], None);
+        assert_eq!(judge(&goal(true), &done), Verdict::Continue);
+        assert_eq!(judge(&goal(false), &done), Verdict::Succeeded);
+    }
+
+    #[test]
+    fn an_in_place_change_is_done_when_the_counts_agree() {
+        let mut scaled = snapshot(vec![primary("ecs-svc/1", 50, "COMPLETED")], None);
+        assert_eq!(judge(&Goal::InPlace, &scaled), Verdict::Succeeded);
+        if let Some(service) = scaled.service.as_mut() {
+            service.desired = 3;
+        }
+        assert_eq!(judge(&Goal::InPlace, &scaled), Verdict::Continue);
+    }
+}

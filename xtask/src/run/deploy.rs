@@ -1,0 +1,98 @@
+//! `cargo xtask deploy`
+
+use serde_json::json;
+
+use super::local;
+use crate::aws::Aws;
+use crate::build::BuildContext;
+use crate::cli::{Deploy, Global};
+use crate::config::Config;
+use crate::deploy::{self, Deployed, Options};
+use crate::engine;
+use crate::error::Result;
+use crate::event::{Event, Events};
+use crate::local::Instance;
+use crate::reach::{self, Place};
+use crate::target::{LOCAL_REGION, Target};
+use crate::workspace::Workspace;
+
+/// Runs `deploy`: everything that can be wrong before the first side effect is looked at first.
+///
+/// # Errors
+/// The file, the machine, or any step of the pipeline.
+pub(super) async fn run(global: &Global, flags: &Deploy, events: &Events) -> Result<serde_json::Value> {
+    let workspace = Workspace::of(&global.file);
+    let config = workspace.config(global.style().color)?;
+    let region = global.region.clone().or_else(|| config.region.clone());
+    let engine = engine::connect(events).await?;
+    let instance = flags.local.then(|| global.instance(&workspace));
+    let endpoint = match &instance {
+        Some(instance) => Some(
+            local::start(instance, region.as_deref().unwrap_or(LOCAL_REGION), events)
+                .await?
+                .endpoint,
+        ),
+        None => None,
+    };
+    let target = Target {
+        local: endpoint,
+        profile: global.profile.clone(),
+        region,
+    };
+    let aws = target.connect().await?;
+    let build = BuildContext {
+        root: workspace.root.clone(),
+        engine: engine.clone(),
+        color: global.style().color,
+    };
+    let options = Options {
+        force: flags.force,
+        conflict: flags.on_conflict.into(),
+    };
+    let results = deploy::deploy(&aws, &engine, &build, &config, options, events).await?;
+    let deployed = all_or_first_failure(results, events)?;
+    show_places(&aws, &config, instance.as_ref(), &deployed, events).await;
+    Ok(json!({ "services": deployed }))
+}
+
+/// The first failure in the order of the file is the run's; the others are told.
+fn all_or_first_failure(results: Vec<Result<Deployed>>, events: &Events) -> Result<Vec<Deployed>> {
+    let (good, bad): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+    let mut failures = bad.into_iter().filter_map(Result::err);
+    let Some(first) = failures.next() else {
+        return Ok(good.into_iter().filter_map(Result::ok).collect());
+    };
+    for other in failures {
+        events.warn(format!("failed too: {}", other.message));
+    }
+    Err(first)
+}
+
+async fn show_places(
+    aws: &Aws,
+    config: &Config,
+    local: Option<&Instance>,
+    deployed: &[Deployed],
+    events: &Events,
+) {
+    for service in config
+        .services
+        .iter()
+        .filter(|service| deployed.iter().any(|done| done.service == service.name))
+    {
+        let places: Vec<Place> = match local {
+            Some(instance) => match crate::local::find(instance).await {
+                Some(status) => reach::local(&status, &config.cluster, &service.name),
+                None => Vec::new(),
+            },
+            None => reach::on_aws(aws, &config.cluster, service).await,
+        };
+        for Place { url, remark } in places {
+            events.emit(Event::Reachable {
+                service: service.name.clone(),
+                url,
+                remark,
+            });
+        }
+    }
+}

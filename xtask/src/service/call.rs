@@ -1,0 +1,185 @@
+//! The one call that starts it all.
+
+use std::time::Duration;
+
+use aws_sdk_ecs::types::{
+    AssignPublicIp, AwsVpcConfiguration, DeploymentCircuitBreaker, DeploymentConfiguration, LaunchType,
+    NetworkConfiguration, PropagateTags, Service, Tag,
+};
+
+use super::decide::{Change, Changes, count};
+use crate::aws::{Aws, OURS, fault};
+use crate::config;
+use crate::ensure::Network;
+use crate::error::{Result, bug};
+use crate::event::{Done, Events, Phase};
+use crate::register::Registered;
+
+/// Carries out the change; returns the service as the call answered, or `None` if no call was needed.
+///
+/// # Errors
+/// The call failed.
+pub async fn apply(
+    aws: &Aws,
+    cluster: &str,
+    wanted: &config::service::Service,
+    change: &Change,
+    registered: &Registered,
+    network: &Network,
+    events: &Events,
+) -> Result<Option<Service>> {
+    let step = events.start(Phase::Service, wanted.name.as_str());
+    let (service, done, message) = match change {
+        Change::None => (None, Done::Unchanged, "nothing to change".to_owned()),
+        Change::Follow => (
+            None,
+            Done::Unchanged,
+            "nothing to change, a rollout is in progress".to_owned(),
+        ),
+        Change::Create => (
+            Some(create(aws, cluster, wanted, registered, network).await?),
+            Done::Changed,
+            "created".to_owned(),
+        ),
+        Change::Update(changes) => {
+            let service = update(aws, cluster, &wanted.name, changes, registered, network).await?;
+            (
+                Some(service),
+                Done::Changed,
+                format!("updated: {}", changes.words()),
+            )
+        }
+    };
+    step.finish(done, message);
+    Ok(service)
+}
+
+async fn create(
+    aws: &Aws,
+    cluster: &str,
+    wanted: &config::service::Service,
+    registered: &Registered,
+    network: &Network,
+) -> Result<Service> {
+    let declared = &wanted.deployment;
+    let deployment = DeploymentConfiguration::builder()
+        .minimum_healthy_percent(declared.minimum_healthy_percent.map_or(100, count))
+        .maximum_percent(declared.maximum_percent.map_or(200, count))
+        .deployment_circuit_breaker(breaker(declared.circuit_breaker.unwrap_or(true)))
+        .build();
+    let call = aws
+        .ecs
+        .create_service()
+        .cluster(cluster)
+        .service_name(&wanted.name)
+        .task_definition(&registered.arn)
+        .desired_count(wanted.desired_count.map_or(1, count))
+        .launch_type(LaunchType::Fargate)
+        .set_platform_version(wanted.platform_version.clone())
+        .network_configuration(network_configuration(network)?)
+        .deployment_configuration(deployment)
+        .set_health_check_grace_period_seconds(wanted.health_check_grace_period.map(count))
+        .propagate_tags(PropagateTags::Service)
+        .set_tags(Some(tags(wanted)));
+    let mut pause = Duration::from_millis(500);
+    loop {
+        match call.clone().send().await {
+            Ok(answer) => {
+                return answer
+                    .service()
+                    .cloned()
+                    .ok_or_else(|| bug("CreateService answered without a service"));
+            }
+            Err(error) if role_not_there_yet(&error) && pause < Duration::from_secs(20) => {
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            Err(error) => return Err(fault("ecs:CreateService", &wanted.name, error)),
+        }
+    }
+}
+
+/// The first service of a fresh account races the creation of its service-linked role.
+/// Source: observed, "Unable to assume the service linked role. Please verify that the ECS
+/// service linked role exists."
+fn role_not_there_yet<R>(
+    error: &aws_smithy_runtime_api::client::result::SdkError<
+        aws_sdk_ecs::operation::create_service::CreateServiceError,
+        R,
+    >,
+) -> bool {
+    use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+    error
+        .message()
+        .is_some_and(|message| message.contains("service linked role"))
+}
+
+async fn update(
+    aws: &Aws,
+    cluster: &str,
+    name: &str,
+    changes: &Changes,
+    registered: &Registered,
+    network: &Network,
+) -> Result<Service> {
+    let network = if changes.network {
+        Some(network_configuration(network)?)
+    } else {
+        None
+    };
+    let call = aws
+        .ecs
+        .update_service()
+        .cluster(cluster)
+        .service(name)
+        .set_task_definition(changes.task_definition.then(|| registered.arn.clone()))
+        .set_network_configuration(network)
+        .set_platform_version(changes.platform_version.clone())
+        .set_desired_count(changes.desired_count)
+        .set_deployment_configuration(changes.deployment.clone())
+        .set_health_check_grace_period_seconds(changes.grace_period)
+        .set_force_new_deployment(changes.force.then_some(true));
+    let answer = call
+        .send()
+        .await
+        .map_err(|error| fault("ecs:UpdateService", name, error))?;
+    answer
+        .service()
+        .cloned()
+        .ok_or_else(|| bug("UpdateService answered without a service"))
+}
+
+fn network_configuration(network: &Network) -> Result<NetworkConfiguration> {
+    let public = if network.assign_public_ip {
+        AssignPublicIp::Enabled
+    } else {
+        AssignPublicIp::Disabled
+    };
+    let groups = (!network.security_groups.is_empty()).then(|| network.security_groups.clone());
+    let vpc = AwsVpcConfiguration::builder()
+        .set_subnets(Some(network.subnets.clone()))
+        .set_security_groups(groups)
+        .assign_public_ip(public);
+    Ok(NetworkConfiguration::builder()
+        .awsvpc_configuration(vpc.build().map_err(bug)?)
+        .build())
+}
+
+/// With rollback: a breaker that only stops leaves a service without tasks.
+pub(super) fn breaker(enable: bool) -> DeploymentCircuitBreaker {
+    DeploymentCircuitBreaker::builder()
+        .enable(enable)
+        .rollback(enable)
+        .build()
+}
+
+fn tags(wanted: &config::service::Service) -> Vec<Tag> {
+    let declared = wanted
+        .tags
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()));
+    std::iter::once(OURS)
+        .chain(declared)
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect()
+}

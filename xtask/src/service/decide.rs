@@ -1,0 +1,371 @@
+//! What has to happen to a service. Pure.
+
+use aws_sdk_ecs::types::{Deployment, DeploymentConfiguration, DeploymentRolloutState, LaunchType};
+
+use crate::config;
+use crate::ensure::Network;
+use crate::error::{Error, Kind, Result};
+use crate::register::{Registered, short};
+use crate::world::CurrentService;
+
+/// What has to happen to a service.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// It is not there.
+    Create,
+    /// Some of its settings differ.
+    Update(Box<Changes>),
+    /// It is what the file says, and nothing is in progress.
+    None,
+    /// It is what the file says, and its rollout is still in progress: an earlier run's.
+    Follow,
+}
+
+/// The settings that differ; only these are sent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Changes {
+    /// Another task definition.
+    pub task_definition: bool,
+    /// Another network.
+    pub network: bool,
+    /// Another platform version.
+    pub platform_version: Option<String>,
+    /// Another desired count.
+    pub desired_count: Option<i32>,
+    /// Another deployment configuration, whole: members that the file leaves out keep their value.
+    pub deployment: Option<DeploymentConfiguration>,
+    /// Another grace period.
+    pub grace_period: Option<i32>,
+    /// The revision is the same but its last rollout failed, or the user asked for it.
+    pub force: bool,
+}
+
+impl Changes {
+    /// In the words of deploy.toml.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let named = [
+            (self.task_definition, "task definition"),
+            (self.network, "network"),
+            (self.platform_version.is_some(), "platform version"),
+            (self.desired_count.is_some(), "desired count"),
+            (self.deployment.is_some(), "deployment settings"),
+            (self.grace_period.is_some(), "grace period"),
+            (self.force, "new deployment forced"),
+        ];
+        named
+            .iter()
+            .filter(|(differs, _)| *differs)
+            .map(|(_, word)| *word)
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
+
+/// What to do about somebody else's deployment in progress.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Conflict {
+    /// Leave it alone and fail.
+    #[default]
+    Fail,
+    /// Start ours all the same; ECS then stops theirs.
+    Supersede,
+}
+
+/// Decides what has to happen.
+///
+/// # Errors
+/// What the API cannot change ([`Kind::Preflight`]), or somebody else's rollout in progress
+/// ([`Kind::Conflict`]).
+pub fn decide(
+    wanted: &config::service::Service,
+    current: Option<&CurrentService>,
+    registered: &Registered,
+    network: &Network,
+    force: bool,
+    conflict: Conflict,
+) -> Result<Change> {
+    let Some(current) = current else {
+        return Ok(Change::Create);
+    };
+    check_replaceable(wanted, current)?;
+    let service = &current.service;
+    let primary = service
+        .deployments()
+        .iter()
+        .find(|deployment| deployment.status() == Some("PRIMARY"));
+    let state = primary.and_then(Deployment::rollout_state);
+    let same_definition = service.task_definition() == Some(registered.arn.as_str());
+    let failed = state == Some(&DeploymentRolloutState::Failed);
+    let in_progress = state == Some(&DeploymentRolloutState::InProgress);
+    let changes = Changes {
+        task_definition: !same_definition,
+        network: network_differs(service, network),
+        platform_version: platform_version(wanted, service),
+        desired_count: wanted
+            .desired_count
+            .map(count)
+            .filter(|count| *count != service.desired_count()),
+        deployment: deployment_configuration(wanted, service.deployment_configuration()),
+        grace_period: wanted
+            .health_check_grace_period
+            .map(count)
+            .filter(|s| Some(*s) != service.health_check_grace_period_seconds()),
+        force: force || (same_definition && failed),
+    };
+    let starts_deployment =
+        changes.task_definition || changes.network || changes.platform_version.is_some() || changes.force;
+    if in_progress && starts_deployment && conflict == Conflict::Fail {
+        return Err(in_the_way(&wanted.name, primary));
+    }
+    Ok(match changes {
+        changes if changes != Changes::default() => Change::Update(Box::new(changes)),
+        _ if in_progress || service.running_count() != service.desired_count() => Change::Follow,
+        _ => Change::None,
+    })
+}
+
+/// UpdateService takes no launch type.
+/// Source: Amazon ECS API Reference, UpdateService.
+fn check_replaceable(wanted: &config::service::Service, current: &CurrentService) -> Result<()> {
+    match current.service.launch_type() {
+        None | Some(LaunchType::Fargate) => Ok(()),
+        Some(other) => {
+            let message = format!(
+                "`service.{}` runs with launch type {}, which cannot be changed to FARGATE",
+                wanted.name,
+                other.as_str()
+            );
+            Err(Error::new(Kind::Preflight, message)
+                .hint("give the service another name in deploy.toml, deploy, then delete the old one"))
+        }
+    }
+}
+
+fn in_the_way(service: &str, primary: Option<&Deployment>) -> Error {
+    let definition = primary
+        .and_then(Deployment::task_definition)
+        .map(short)
+        .unwrap_or_default();
+    Error::new(
+        Kind::Conflict,
+        format!("a rollout of `{definition}` is in progress on service `{service}`"),
+    )
+    .hint("wait for it and run again")
+    .hint("or take over: `--on-conflict supersede` starts this one, and ECS stops the other")
+}
+
+fn network_differs(service: &aws_sdk_ecs::types::Service, wanted: &Network) -> bool {
+    let current = service
+        .network_configuration()
+        .and_then(|network| network.awsvpc_configuration());
+    let Some(current) = current else { return true };
+    let public = current
+        .assign_public_ip()
+        .map(aws_sdk_ecs::types::AssignPublicIp::as_str)
+        == Some("ENABLED");
+    let sorted = |ids: &[String]| {
+        let mut ids = ids.to_vec();
+        ids.sort();
+        ids
+    };
+    // With no group named, AWS puts the VPC's default one.
+    let groups_differ = !wanted.security_groups.is_empty()
+        && sorted(current.security_groups()) != sorted(&wanted.security_groups);
+    public != wanted.assign_public_ip || sorted(current.subnets()) != sorted(&wanted.subnets) || groups_differ
+}
+
+fn platform_version(
+    wanted: &config::service::Service,
+    current: &aws_sdk_ecs::types::Service,
+) -> Option<String> {
+    wanted
+        .platform_version
+        .clone()
+        .filter(|version| current.platform_version() != Some(version))
+}
+
+/// The whole configuration to send, if what the file declares differs from what is there.
+fn deployment_configuration(
+    wanted: &config::service::Service,
+    current: Option<&DeploymentConfiguration>,
+) -> Option<DeploymentConfiguration> {
+    let declared = &wanted.deployment;
+    let breaker_now = current.and_then(DeploymentConfiguration::deployment_circuit_breaker);
+    let differs =
+        |wanted: Option<u32>, now: Option<i32>| wanted.is_some_and(|wanted| Some(count(wanted)) != now);
+    let changed = differs(
+        declared.minimum_healthy_percent,
+        current.and_then(DeploymentConfiguration::minimum_healthy_percent),
+    ) || differs(
+        declared.maximum_percent,
+        current.and_then(DeploymentConfiguration::maximum_percent),
+    ) || declared
+        .circuit_breaker
+        .is_some_and(|on| on != breaker_now.is_some_and(|breaker| breaker.enable()));
+    if !changed {
+        return None;
+    }
+    let breaker = declared
+        .circuit_breaker
+        .map(super::call::breaker)
+        .or_else(|| breaker_now.cloned());
+    let base = DeploymentConfiguration::builder()
+        .minimum_healthy_percent(
+            declared
+                .minimum_healthy_percent
+                .map(count)
+                .or(current?.minimum_healthy_percent())
+                .unwrap_or(100),
+        )
+        .maximum_percent(
+            declared
+                .maximum_percent
+                .map(count)
+                .or(current?.maximum_percent())
+                .unwrap_or(200),
+        );
+    Some(
+        base.set_deployment_circuit_breaker(breaker)
+            .set_alarms(current?.alarms().cloned())
+            .build(),
+    )
+}
+
+/// Numbers of deploy.toml are small: they were checked against AWS's limits.
+pub(super) fn count(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_ecs::types as ecs;
+    use std::path::Path;
+
+    fn wanted(extra: &str) -> config::service::Service {
+        let text = format!(
+            "cluster = \"c\"\nimage.server = {{ bin = \"server\" }}\n[service.web]\ncpu = 256\nmemory = 512\n\
+             execution-role = \"role\"\n{extra}\ncontainer.app = {{ image = \"server\" }}\n"
+        );
+        config::parse(&text, Path::new("/nowhere")).expect("the file is valid").services.remove(0)
+    }
+
+    fn network() -> Network {
+        Network {
+            subnets: vec!["subnet-1".to_owned(), "subnet-2".to_owned()],
+            security_groups: vec!["sg-1".to_owned()],
+            assign_public_ip: true,
+        }
+    }
+
+    fn registered() -> Registered {
+        Registered { arn: "arn:aws:ecs:r:1:task-definition/web:2".to_owned() }
+    }
+
+    /// A steady service with one task that runs `registered()` in `network()`.
+    fn steady() -> ecs::builders::ServiceBuilder {
+        let vpc = ecs::AwsVpcConfiguration::builder()
+            .subnets("subnet-2")
+            .subnets("subnet-1")
+            .security_groups("sg-1")
+            .assign_public_ip(ecs::AssignPublicIp::Enabled);
+        let network = ecs::NetworkConfiguration::builder().awsvpc_configuration(vpc.build().expect("complete"));
+        let breaker = ecs::DeploymentCircuitBreaker::builder().enable(true).rollback(true).build();
+        let deployment = DeploymentConfiguration::builder()
+            .minimum_healthy_percent(100)
+            .maximum_percent(200)
+            .deployment_circuit_breaker(breaker);
+        let primary = Deployment::builder().status("PRIMARY").rollout_state(DeploymentRolloutState::Completed);
+        ecs::Service::builder()
+            .deployments(primary.build())
+            .task_definition(registered().arn)
+            .launch_type(LaunchType::Fargate)
+            .desired_count(1)
+            .running_count(1)
+            .network_configuration(network.build())
+            .deployment_configuration(deployment.build())
+    }
+
+    fn decided(extra: &str, service: ecs::builders::ServiceBuilder, force: bool) -> Result<Change> {
+        let current = CurrentService { service: service.build(), task_definition: None };
+        decide(&wanted(extra), Some(&current), &registered(), &network(), force, Conflict::Fail)
+    }
+
+    fn words(change: Result<Change>) -> String {
+        match change {
+            Ok(Change::Update(changes)) => changes.words(),
+            Ok(other) => format!("{other:?}"),
+            Err(error) => error.message,
+        }
+    }
+
+    fn in_state(state: DeploymentRolloutState) -> ecs::builders::ServiceBuilder {
+        let primary = Deployment::builder().status("PRIMARY").rollout_state(state).task_definition("td/web:1");
+        steady().set_deployments(Some(vec![primary.build()]))
+    }
+
+    #[test]
+    fn what_is_not_there_is_created() {
+        let change = decide(&wanted(""), None, &registered(), &network(), false, Conflict::Fail);
+        assert_eq!(change.expect("no conflict"), Change::Create);
+    }
+
+    #[test]
+    fn what_is_as_the_file_says_is_left_alone() {
+        assert_eq!(words(decided("", steady(), false)), "None");
+        let all = "desired-count = 1\ndeployment = { minimum-healthy-percent = 100, circuit-breaker = true }";
+        assert_eq!(words(decided(all, steady(), false)), "None");
+    }
+
+    #[test]
+    fn a_count_that_is_not_declared_is_left_alone() {
+        assert_eq!(words(decided("", steady().desired_count(7).running_count(7), false)), "None");
+    }
+
+    #[test]
+    fn only_what_differs_is_sent() {
+        assert_eq!(words(decided("desired-count = 3", steady(), false)), "desired count");
+        assert_eq!(words(decided("", steady().task_definition("other"), false)), "task definition");
+        assert_eq!(words(decided("deployment = { maximum-percent = 150 }", steady(), false)), "deployment settings");
+        assert_eq!(words(decided("health-check-grace-period = 9", steady(), false)), "grace period");
+    }
+
+    #[test]
+    fn settings_that_the_file_leaves_out_keep_their_value() {
+        let Ok(Change::Update(changes)) = decided("deployment = { maximum-percent = 150 }", steady(), false) else {
+            panic!("an update")
+        };
+        let sent = changes.deployment.expect("it is sent");
+        assert_eq!((sent.minimum_healthy_percent(), sent.maximum_percent()), (Some(100), Some(150)));
+        assert!(sent.deployment_circuit_breaker().is_some_and(|breaker| breaker.enable() && breaker.rollback()));
+    }
+
+    #[test]
+    fn a_failed_rollout_of_the_same_revision_is_tried_again() {
+        assert_eq!(words(decided("", in_state(DeploymentRolloutState::Failed), false)), "new deployment forced");
+        assert_eq!(words(decided("", steady(), true)), "new deployment forced");
+    }
+
+    #[test]
+    fn a_rollout_of_the_same_revision_is_followed() {
+        assert_eq!(words(decided("", in_state(DeploymentRolloutState::InProgress), false)), "Follow");
+        assert_eq!(words(decided("", steady().running_count(0), false)), "Follow");
+    }
+
+    #[test]
+    fn somebody_elses_rollout_is_in_the_way() {
+        let service = || in_state(DeploymentRolloutState::InProgress).task_definition("other");
+        let error = decided("", service(), false).expect_err("a conflict");
+        assert_eq!((error.kind, error.message.as_str()), (Kind::Conflict, "a rollout of `web:1` is in progress on service `web`"));
+        let current = CurrentService { service: service().build(), task_definition: None };
+        let change = decide(&wanted(""), Some(&current), &registered(), &network(), false, Conflict::Supersede);
+        assert_eq!(words(change), "task definition");
+    }
+
+    #[test]
+    fn what_the_api_cannot_change_is_refused() {
+        let error = decided("", steady().launch_type(LaunchType::Ec2), false).expect_err("refused");
+        assert_eq!(error.kind, Kind::Preflight);
+    }
+}

@@ -1,0 +1,68 @@
+//! What is there now: everything that `plan` needs to know, read in as few round
+//! trips as the calls' dependencies allow. Nothing here changes anything.
+
+mod ecr;
+mod logs;
+mod network;
+mod service;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use tokio::try_join;
+
+use crate::aws::Aws;
+use crate::config::Config;
+use crate::error::Result;
+use crate::push::RegistryAuth;
+
+pub use ecr::tagged_digest;
+pub use network::{Network, Rule, SecurityGroup, Subnet};
+pub use service::{CurrentService, task_definition};
+
+/// A snapshot of the account, as far as deploy.toml speaks of it.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// 12 digits.
+    pub account: String,
+    /// How to log in to the registry.
+    pub registry: RegistryAuth,
+    /// Repository name to its URI, of those that exist.
+    pub repositories: BTreeMap<String, String>,
+    /// Whether the cluster is there and active.
+    pub cluster_active: bool,
+    /// Log group name to its retention in days, of those that exist.
+    pub log_groups: BTreeMap<String, Option<u32>>,
+    /// Service name to where its tasks go.
+    pub networks: BTreeMap<String, Network>,
+    /// Service name to the service, of those that exist and are active.
+    pub services: BTreeMap<String, CurrentService>,
+    /// Family to its newest active task definition, as ECS JSON, of those that exist.
+    pub families: BTreeMap<String, Value>,
+}
+
+/// Reads it all, independent calls at once.
+///
+/// # Errors
+/// A call failed, or the file names a network that is not there.
+pub async fn read(aws: &Aws, config: &Config) -> Result<World> {
+    let (registry, repositories, log_groups, networks, (cluster_active, services), families) = try_join!(
+        ecr::registry(aws),
+        ecr::repositories(aws, config),
+        logs::groups(aws, config),
+        network::networks(aws, config),
+        service::services(aws, config),
+        service::families(aws, config),
+    )?;
+    let (account, registry) = registry;
+    Ok(World {
+        account,
+        registry,
+        repositories,
+        cluster_active,
+        log_groups,
+        networks,
+        services,
+        families,
+    })
+}
