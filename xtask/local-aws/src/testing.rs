@@ -129,6 +129,10 @@ fn compile(architecture: &str, directory: &Path) -> Result<PathBuf, String> {
     ))
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "for tests only, in a thread that may block"
+)]
 fn rustc(target: &str, flags: &[&str], directory: &Path) -> Result<PathBuf, String> {
     let source = directory.join("probe.rs");
     let output = directory.join("probe");

@@ -26,13 +26,18 @@ pub(crate) struct Image<'a> {
 }
 
 impl Image<'_> {
-    /// The archive: a configuration, a layer, and the manifest that ties them.
-    pub(crate) fn to_archive(&self) -> Vec<u8> {
+    /// The image's configuration and its layer.
+    pub(crate) fn parts(&self) -> (Vec<u8>, Vec<u8>) {
         let layer = tar(self.files);
-        let layer_hex = sha256_hex(&layer);
-        let config = self.configuration(&layer_hex).to_string();
-        let config_name = format!("{}.json", sha256_hex(config.as_bytes()));
-        let layer_name = format!("{layer_hex}.tar");
+        let config = self.configuration(&sha256_hex(&layer)).to_string();
+        (config.into_bytes(), layer)
+    }
+
+    /// The archive: configuration, layer, and the manifest that ties them.
+    pub(crate) fn to_archive(&self) -> Vec<u8> {
+        let (config, layer) = self.parts();
+        let config_name = format!("{}.json", sha256_hex(&config));
+        let layer_name = format!("{}.tar", sha256_hex(&layer));
         let manifest = serde_json::json!([
             { "Config": config_name, "RepoTags": [self.name], "Layers": [layer_name] }
         ])
@@ -41,7 +46,7 @@ impl Image<'_> {
             File {
                 path: &config_name,
                 mode: 0o644,
-                content: config.as_bytes(),
+                content: &config,
             },
             File {
                 path: &layer_name,

@@ -13,7 +13,7 @@ mod observe;
 mod remove;
 mod rfc3339;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
