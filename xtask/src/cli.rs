@@ -29,7 +29,13 @@ pub struct Cli {
 #[derive(Args, Clone, Debug)]
 pub struct Global {
     /// The file that says what runs
-    #[arg(long, short = 'f', global = true, value_name = "PATH", default_value = "deploy.toml")]
+    #[arg(
+        long,
+        short = 'f',
+        global = true,
+        value_name = "PATH",
+        default_value = "deploy.toml"
+    )]
     pub file: PathBuf,
     /// Profile of the AWS configuration
     #[arg(long, global = true, value_name = "NAME")]
@@ -68,10 +74,15 @@ impl Global {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Build, push, register, update the service, and watch the rollout
-    #[command(after_help = "Examples:\n  cargo xtask deploy --local          on this machine, without an AWS account\n  cargo xtask deploy                  to the account that the AWS configuration names\n  cargo xtask deploy --profile prod   with a profile of it\n  cargo xtask deploy --local --format json | jq -c 'select(.event == \"outcome\")'")]
+    #[command(
+        after_help = "Examples:\n  cargo xtask deploy --local          on this machine, without an AWS account\n  cargo xtask deploy                  to the account that the AWS configuration names\n  cargo xtask deploy --profile prod   with a profile of it\n  cargo xtask deploy --local --format json | jq -c 'select(.event == \"outcome\")'"
+    )]
     Deploy(Deploy),
     /// The local control plane: AWS on this machine, as far as this tool needs it
-    #[command(subcommand, after_help = "Examples:\n  cargo xtask local status\n  eval \"$(cargo xtask local env)\" && aws ecs list-services --cluster test-cluster\n  cargo xtask local reset")]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  cargo xtask local status\n  eval \"$(cargo xtask local env)\" && aws ecs list-services --cluster test-cluster\n  cargo xtask local reset"
+    )]
     Local(Local),
 }
 

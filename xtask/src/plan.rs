@@ -238,7 +238,10 @@ mod tests {
 
     /// An account where nothing of the file exists.
     fn empty() -> World {
-        let subnet = |id: &str, needs| Subnet { id: id.to_owned(), needs_public_ip: Some(needs) };
+        let subnet = |id: &str, needs| Subnet {
+            id: id.to_owned(),
+            needs_public_ip: Some(needs),
+        };
         let network = Network {
             vpc: "vpc-1".to_owned(),
             subnets: vec![subnet("subnet-1", true), subnet("subnet-2", false)],
@@ -246,7 +249,11 @@ mod tests {
         };
         World {
             account: "123456789012".to_owned(),
-            registry: RegistryAuth { endpoint: String::new(), username: String::new(), password: String::new() },
+            registry: RegistryAuth {
+                endpoint: String::new(),
+                username: String::new(),
+                password: String::new(),
+            },
             repositories: BTreeMap::new(),
             cluster_active: false,
             log_groups: BTreeMap::new(),
@@ -263,7 +270,11 @@ mod tests {
             source: Source::Ipv4("0.0.0.0/0".to_owned()),
             description: Some("whatever".to_owned()),
         };
-        Rule { id: id.to_owned(), ours, ingress: Some(ingress) }
+        Rule {
+            id: id.to_owned(),
+            ours,
+            ingress: Some(ingress),
+        }
     }
 
     fn group(plan: &Plan) -> &GroupPlan {
@@ -278,9 +289,16 @@ mod tests {
         let plan = plan(&config(FILE), &empty()).expect("nothing contradicts");
         assert_eq!(plan.repositories, ["server"]);
         assert!(plan.create_cluster);
-        let logs = LogGroup { name: "/ecs/web".to_owned(), create: true, retention_days: Some(30) };
+        let logs = LogGroup {
+            name: "/ecs/web".to_owned(),
+            create: true,
+            retention_days: Some(30),
+        };
         assert_eq!(plan.log_groups, [logs]);
-        assert_eq!((group(&plan).id.as_deref(), group(&plan).authorize.len()), (None, 1));
+        assert_eq!(
+            (group(&plan).id.as_deref(), group(&plan).authorize.len()),
+            (None, 1)
+        );
     }
 
     #[test]
@@ -291,7 +309,10 @@ mod tests {
         world.log_groups.insert("/ecs/web".to_owned(), Some(7));
         let rules = vec![rule("sgr-1", 3000, true), rule("sgr-2", 22, false)];
         let network = world.networks.get_mut("web").expect("it is there");
-        network.security_group = Some(SecurityGroup { id: "sg-1".to_owned(), rules });
+        network.security_group = Some(SecurityGroup {
+            id: "sg-1".to_owned(),
+            rules,
+        });
         let plan = plan(&config(FILE), &world).expect("nothing contradicts");
         assert!(plan.repositories.is_empty() && !plan.create_cluster && plan.log_groups.is_empty());
         assert!(group(&plan).authorize.is_empty() && group(&plan).revoke.is_empty());
@@ -302,7 +323,10 @@ mod tests {
         let mut world = empty();
         let rules = vec![rule("sgr-1", 80, true), rule("sgr-2", 22, false)];
         let network = world.networks.get_mut("web").expect("it is there");
-        network.security_group = Some(SecurityGroup { id: "sg-1".to_owned(), rules });
+        network.security_group = Some(SecurityGroup {
+            id: "sg-1".to_owned(),
+            rules,
+        });
         let plan = plan(&config(FILE), &world).expect("nothing contradicts");
         assert_eq!(group(&plan).revoke, ["sgr-1"]);
         assert_eq!(group(&plan).authorize.len(), 1);
@@ -314,7 +338,11 @@ mod tests {
         world.log_groups.insert("/ecs/web".to_owned(), Some(7));
         let text = FILE.replacen("cpu = 256", "cpu = 256\nlogs = { retention-days = 14 }", 1);
         let plan = plan(&config(&text), &world).expect("nothing contradicts");
-        let logs = LogGroup { name: "/ecs/web".to_owned(), create: false, retention_days: Some(14) };
+        let logs = LogGroup {
+            name: "/ecs/web".to_owned(),
+            create: false,
+            retention_days: Some(14),
+        };
         assert_eq!(plan.log_groups, [logs]);
     }
 
@@ -333,6 +361,9 @@ mod tests {
         let text = format!("account = \"999999999999\"\n{FILE}");
         let error = plan(&config(&text), &empty()).expect_err("the account differs");
         assert_eq!(error.kind, Kind::Preflight);
-        assert_eq!(error.message, "deploy.toml is for account 999999999999, the credentials are for 123456789012");
+        assert_eq!(
+            error.message,
+            "deploy.toml is for account 999999999999, the credentials are for 123456789012"
+        );
     }
 }

@@ -223,7 +223,11 @@ mod tests {
             tag: "image-1".to_owned(),
         };
         let images = [("server".to_owned(), pushed("server"))].into();
-        let context = Context { region: "eu-west-1", account: "123456789012", images: &images };
+        let context = Context {
+            region: "eu-west-1",
+            account: "123456789012",
+            images: &images,
+        };
         task_definition(&config.services[0], context).body
     }
 

@@ -48,7 +48,9 @@ const fn name(command: &Command) -> &'static str {
 
 /// Ctrl-C; the control plane in the foreground has its own way to stop.
 async fn interrupted(command: &Command) {
-    if matches!(command, Command::Local(crate::cli::Local::Serve { .. })) || tokio::signal::ctrl_c().await.is_err() {
+    if matches!(command, Command::Local(crate::cli::Local::Serve { .. }))
+        || tokio::signal::ctrl_c().await.is_err()
+    {
         std::future::pending::<()>().await;
     }
 }

@@ -11,9 +11,9 @@ pub mod problem;
 mod raw;
 pub mod service;
 mod shape;
+pub mod source;
 #[cfg(test)]
 mod tests;
-pub mod source;
 mod validate;
 
 use std::path::Path;

@@ -12,8 +12,8 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
-use super::client::{self, Status};
 use super::Instance;
+use super::client::{self, Status};
 use crate::error::{Error, Kind, Result, bug};
 
 /// The port it takes if it is free, the first time; later the one it had. Image references
@@ -60,7 +60,9 @@ pub struct ServeOptions {
 /// The running control plane of an instance, if there is one.
 pub async fn find(instance: &Instance) -> Option<Status> {
     let card = read_card(instance)?;
-    client::status(&card.endpoint).await.filter(|status| status.instance == instance.id)
+    client::status(&card.endpoint)
+        .await
+        .filter(|status| status.instance == instance.id)
 }
 
 /// Finds the control plane or starts it; one of another build is replaced.
@@ -96,12 +98,18 @@ pub async fn start(instance: &Instance, region: &str) -> Result<Started> {
 /// # Errors
 /// It does not stop.
 pub async fn stop(instance: &Instance) -> Result<bool> {
-    let Some(status) = find(instance).await else { return Ok(false) };
+    let Some(status) = find(instance).await else {
+        return Ok(false);
+    };
     let answered = client::stop(&status.endpoint).await;
     let deadline = Instant::now() + Duration::from_secs(20);
     while client::status(&status.endpoint).await.is_some() {
         if Instant::now() > deadline {
-            let said = if answered.is_some() { "was asked to stop and still answers" } else { "does not take the request" };
+            let said = if answered.is_some() {
+                "was asked to stop and still answers"
+            } else {
+                "does not take the request"
+            };
             let message = format!("the local control plane (process {}) {said}", status.pid);
             return Err(Error::new(Kind::Unexpected, message).hint(format!("`kill {}`", status.pid)));
         }
@@ -118,9 +126,11 @@ pub async fn reset(instance: &Instance) -> Result<()> {
     stop(instance).await?;
     let engine = local_aws::engine::docker::DockerEngine::connect(&instance.id, None).await;
     let engine = engine.map_err(|error| Error::new(Kind::Preflight, error.to_string()))?;
-    local_aws::engine::Engine::remove_all(&engine).await.map_err(|error| {
-        Error::new(Kind::Unexpected, "the local containers could not be removed").caused_by(error)
-    })?;
+    local_aws::engine::Engine::remove_all(&engine)
+        .await
+        .map_err(|error| {
+            Error::new(Kind::Unexpected, "the local containers could not be removed").caused_by(error)
+        })?;
     match std::fs::remove_dir_all(&instance.dir) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(unwritable(instance, error)),
         _ => Ok(()),
@@ -129,7 +139,11 @@ pub async fn reset(instance: &Instance) -> Result<()> {
 
 async fn spawn(instance: &Instance, region: &str) -> Result<Status> {
     let log = instance.dir.join("control-plane.log");
-    let log_file = OpenOptions::new().create(true).append(true).open(&log).map_err(|error| unwritable(instance, error))?;
+    let log_file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&log)
+        .map_err(|error| unwritable(instance, error))?;
     let program = std::env::current_exe().map_err(bug)?;
     let mut child = Command::new(program)
         .args(["local", "serve", "--region", region, "--state-dir"])
@@ -141,7 +155,9 @@ async fn spawn(instance: &Instance, region: &str) -> Result<Status> {
         .stdout(Stdio::piped())
         .stderr(log_file)
         .spawn()
-        .map_err(|error| Error::new(Kind::Unexpected, "the local control plane could not be started").caused_by(error))?;
+        .map_err(|error| {
+            Error::new(Kind::Unexpected, "the local control plane could not be started").caused_by(error)
+        })?;
     let mut line = String::new();
     if let Some(stdout) = child.stdout.take() {
         // One line when it is ready; the end of the file if it died.
@@ -165,7 +181,11 @@ fn not_started(log: &std::path::Path) -> Error {
 }
 
 fn unwritable(instance: &Instance, error: std::io::Error) -> Error {
-    Error::new(Kind::Preflight, format!("`{}` cannot be written", instance.dir.display())).caused_by(error)
+    Error::new(
+        Kind::Preflight,
+        format!("`{}` cannot be written", instance.dir.display()),
+    )
+    .caused_by(error)
 }
 
 fn card_path(instance: &Instance) -> PathBuf {
@@ -189,8 +209,15 @@ fn write_card(instance: &Instance, card: &Card) -> std::io::Result<()> {
 fn build() -> String {
     let facts = std::env::current_exe().and_then(std::fs::metadata).ok();
     let modified = facts.as_ref().and_then(|facts| facts.modified().ok());
-    let since = modified.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok()).unwrap_or_default();
-    format!("{}-{}-{}", env!("CARGO_PKG_VERSION"), facts.map_or(0, |facts| facts.len()), since.as_nanos())
+    let since = modified
+        .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok())
+        .unwrap_or_default();
+    format!(
+        "{}-{}-{}",
+        env!("CARGO_PKG_VERSION"),
+        facts.map_or(0, |facts| facts.len()),
+        since.as_nanos()
+    )
 }
 
 /// The process: serves until it is told to stop. Prints its endpoint once it listens.
@@ -203,7 +230,10 @@ pub async fn serve(options: ServeOptions) -> Result<()> {
     let listener = listen(&instance).await?;
     let address = listener.local_addr().map_err(bug)?;
     let endpoint = format!("http://{address}");
-    let card = Card { endpoint: endpoint.clone(), pid: std::process::id() };
+    let card = Card {
+        endpoint: endpoint.clone(),
+        pid: std::process::id(),
+    };
     let options = local_aws::server::Options {
         state_dir: instance.dir.clone(),
         region: options.region,
@@ -230,14 +260,23 @@ async fn listen(instance: &Instance) -> Result<TcpListener> {
             return Ok(listener);
         }
     }
-    Err(Error::new(Kind::Preflight, "no port on 127.0.0.1 can be listened on"))
+    Err(Error::new(
+        Kind::Preflight,
+        "no port on 127.0.0.1 can be listened on",
+    ))
 }
 
 /// SIGTERM or SIGINT. SIGHUP is taken and ignored: the terminal may go.
 async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
-    let streams = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
-    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = streams else { return std::future::pending().await };
+    let streams = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::hangup()),
+    );
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = streams else {
+        return std::future::pending().await;
+    };
     loop {
         tokio::select! {
             _ = terminate.recv() => return,

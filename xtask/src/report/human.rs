@@ -25,7 +25,11 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn new(style: Style) -> Self {
-        Self { style, running: Vec::new(), live_line: false }
+        Self {
+            style,
+            running: Vec::new(),
+            live_line: false,
+        }
     }
 
     /// The text to write for an event.
@@ -51,7 +55,9 @@ impl Lines {
                     found.1.clone_from(message);
                 }
             }
-            Event::Finished { step, .. } | Event::Failed { step } => self.running.retain(|(running, _)| running != step),
+            Event::Finished { step, .. } | Event::Failed { step } => {
+                self.running.retain(|(running, _)| running != step)
+            }
             _ => {}
         }
     }
@@ -61,22 +67,43 @@ impl Lines {
         let normal = verbosity >= Verbosity::Normal;
         let verbose = verbosity >= Verbosity::Verbose;
         match event {
-            Event::Progress { step, message } if normal && (!self.style.live || step.phase == Phase::Rollout) => {
+            Event::Progress { step, message }
+                if normal && (!self.style.live || step.phase == Phase::Rollout) =>
+            {
                 let lasting = matches!(step.phase, Phase::Rollout | Phase::Compile) || verbose;
                 lasting.then(|| self.verb(verb(step.phase), BUSY, &format!("{} {message}", step.subject)))
             }
             Event::Output { line, .. } if normal => Some(format!("{line}\n")),
-            Event::Finished { step, done: Done::Changed, message, elapsed } if normal => {
+            Event::Finished {
+                step,
+                done: Done::Changed,
+                message,
+                elapsed,
+            } if normal => {
                 let took = self.paint(DIM, &format!("({})", seconds(*elapsed)));
-                Some(self.verb(verb(step.phase), GOOD, &format!("{} {message} {took}", step.subject)))
+                Some(self.verb(
+                    verb(step.phase),
+                    GOOD,
+                    &format!("{} {message} {took}", step.subject),
+                ))
             }
-            Event::Finished { step, done: Done::Unchanged, message, .. } if normal => {
+            Event::Finished {
+                step,
+                done: Done::Unchanged,
+                message,
+                ..
+            } if normal => {
                 let text = self.paint(DIM, &format!("{} {message}, unchanged", step.subject));
                 Some(self.verb(verb(step.phase), DIM, &text))
             }
-            Event::Failed { step } => Some(self.verb(verb(step.phase), BAD, &format!("{} failed", step.subject))),
+            Event::Failed { step } => {
+                Some(self.verb(verb(step.phase), BAD, &format!("{} failed", step.subject)))
+            }
             Event::Reachable { service, url, remark } if normal => {
-                let remark = remark.as_ref().map(|remark| format!(" ({remark})")).unwrap_or_default();
+                let remark = remark
+                    .as_ref()
+                    .map(|remark| format!(" ({remark})"))
+                    .unwrap_or_default();
                 Some(self.verb("Reachable", GOOD, &format!("{service} at {url}{remark}")))
             }
             Event::Note { message } if normal => Some(self.verb("Note", BUSY, message)),
@@ -95,7 +122,11 @@ impl Lines {
 
     /// Takes the live line away.
     fn clear(&mut self) -> String {
-        if std::mem::take(&mut self.live_line) { "\r\x1b[2K".to_owned() } else { String::new() }
+        if std::mem::take(&mut self.live_line) {
+            "\r\x1b[2K".to_owned()
+        } else {
+            String::new()
+        }
     }
 
     /// What runs now, in one line that fits the window.
@@ -104,11 +135,23 @@ impl Lines {
             return String::new();
         }
         self.live_line = true;
-        let names: Vec<String> = self.running.iter().map(|(step, message)| {
-            let verb = verb(step.phase).to_lowercase();
-            if message.is_empty() { format!("{verb} {}", step.subject) } else { format!("{verb} {}: {message}", step.subject) }
-        }).collect();
-        let text: String = names.join(" · ").chars().take(columns().saturating_sub(MARGIN + 2)).collect();
+        let names: Vec<String> = self
+            .running
+            .iter()
+            .map(|(step, message)| {
+                let verb = verb(step.phase).to_lowercase();
+                if message.is_empty() {
+                    format!("{verb} {}", step.subject)
+                } else {
+                    format!("{verb} {}: {message}", step.subject)
+                }
+            })
+            .collect();
+        let text: String = names
+            .join(" · ")
+            .chars()
+            .take(columns().saturating_sub(MARGIN + 2))
+            .collect();
         format!("{} {text}", self.paint(BUSY, &format!("{:>MARGIN$}", "…")))
     }
 }
@@ -117,7 +160,11 @@ impl Lines {
 pub(super) fn failure(style: Style, error: &Error) -> String {
     let mut text = format!("{} {}\n", colored(style.color, BAD, "error:"), error.message);
     if let Some(source) = &error.source {
-        text.push_str(&format!("  {} {}\n", colored(style.color, DIM, "cause:"), chain(source.as_ref())));
+        text.push_str(&format!(
+            "  {} {}\n",
+            colored(style.color, DIM, "cause:"),
+            chain(source.as_ref())
+        ));
     }
     if let Some(detail) = &error.detail {
         text.push('\n');
@@ -128,14 +175,22 @@ pub(super) fn failure(style: Style, error: &Error) -> String {
     }
     for hint in &error.hints {
         let mut lines = hint.lines();
-        text.push_str(&format!("  {} {}\n", colored(style.color, BUSY, "help:"), lines.next().unwrap_or_default()));
+        text.push_str(&format!(
+            "  {} {}\n",
+            colored(style.color, BUSY, "help:"),
+            lines.next().unwrap_or_default()
+        ));
         lines.for_each(|line| text.push_str(&format!("        {line}\n")));
     }
     text
 }
 
 fn colored(color: bool, paint: Paint, text: &str) -> String {
-    if color { format!("{paint}{text}{paint:#}") } else { text.to_owned() }
+    if color {
+        format!("{paint}{text}{paint:#}")
+    } else {
+        text.to_owned()
+    }
 }
 
 const fn verb(phase: Phase) -> &'static str {

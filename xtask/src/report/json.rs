@@ -31,7 +31,9 @@ pub(super) fn failure(error: &Error) -> String {
 }
 
 pub(super) fn success(command: &str, summary: &Value) -> String {
-    line(&json!({ "schema": SCHEMA, "event": "outcome", "ok": true, "exit-code": 0, "command": command, "result": summary }))
+    line(
+        &json!({ "schema": SCHEMA, "event": "outcome", "ok": true, "exit-code": 0, "command": command, "result": summary }),
+    )
 }
 
 fn line(value: &Value) -> String {

@@ -70,7 +70,12 @@ impl Style {
             Color::Never => false,
             Color::Auto => terminal && !no_color && !dumb,
         };
-        Self { format, color: color && format == Format::Human, live: terminal && !dumb, verbosity }
+        Self {
+            format,
+            color: color && format == Format::Human,
+            live: terminal && !dumb,
+            verbosity,
+        }
     }
 }
 

@@ -23,7 +23,13 @@ pub async fn known(aws: &Aws, cluster: &str, service: &str, which: Known) -> Opt
     if which == Known::Finished {
         briefs.retain(|brief| brief.finished_at().is_some());
     }
-    Some(briefs.iter().filter_map(|brief| brief.service_deployment_arn()).map(str::to_owned).collect())
+    Some(
+        briefs
+            .iter()
+            .filter_map(|brief| brief.service_deployment_arn())
+            .map(str::to_owned)
+            .collect(),
+    )
 }
 
 /// The first page: the newest ones, which is where ours is.

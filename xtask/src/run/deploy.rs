@@ -27,13 +27,28 @@ pub(super) async fn run(global: &Global, flags: &Deploy, events: &Events) -> Res
     let engine = engine::connect(events).await?;
     let instance = flags.local.then(|| Instance::at(&workspace.local_dir()));
     let endpoint = match &instance {
-        Some(instance) => Some(local::start(instance, region.as_deref().unwrap_or(LOCAL_REGION), events).await?.endpoint),
+        Some(instance) => Some(
+            local::start(instance, region.as_deref().unwrap_or(LOCAL_REGION), events)
+                .await?
+                .endpoint,
+        ),
         None => None,
     };
-    let target = Target { local: endpoint, profile: global.profile.clone(), region };
+    let target = Target {
+        local: endpoint,
+        profile: global.profile.clone(),
+        region,
+    };
     let aws = target.connect().await?;
-    let build = BuildContext { root: workspace.root.clone(), engine: engine.clone(), color: global.style().color };
-    let options = Options { force: flags.force, conflict: flags.on_conflict.into() };
+    let build = BuildContext {
+        root: workspace.root.clone(),
+        engine: engine.clone(),
+        color: global.style().color,
+    };
+    let options = Options {
+        force: flags.force,
+        conflict: flags.on_conflict.into(),
+    };
     let results = deploy::deploy(&aws, &engine, &build, &config, options, events).await?;
     let deployed = all_or_first_failure(results, events)?;
     show_places(&aws, &config, instance.as_ref(), &deployed, events).await;
@@ -44,15 +59,27 @@ pub(super) async fn run(global: &Global, flags: &Deploy, events: &Events) -> Res
 fn all_or_first_failure(results: Vec<Result<Deployed>>, events: &Events) -> Result<Vec<Deployed>> {
     let (good, bad): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
     let mut failures = bad.into_iter().filter_map(Result::err);
-    let Some(first) = failures.next() else { return Ok(good.into_iter().filter_map(Result::ok).collect()) };
+    let Some(first) = failures.next() else {
+        return Ok(good.into_iter().filter_map(Result::ok).collect());
+    };
     for other in failures {
         events.warn(format!("failed too: {}", other.message));
     }
     Err(first)
 }
 
-async fn show_places(aws: &Aws, config: &Config, local: Option<&Instance>, deployed: &[Deployed], events: &Events) {
-    for service in config.services.iter().filter(|service| deployed.iter().any(|done| done.service == service.name)) {
+async fn show_places(
+    aws: &Aws,
+    config: &Config,
+    local: Option<&Instance>,
+    deployed: &[Deployed],
+    events: &Events,
+) {
+    for service in config
+        .services
+        .iter()
+        .filter(|service| deployed.iter().any(|done| done.service == service.name))
+    {
         let places: Vec<Place> = match local {
             Some(instance) => match crate::local::find(instance).await {
                 Some(status) => reach::local(&status, &config.cluster, &service.name),
@@ -61,7 +88,11 @@ async fn show_places(aws: &Aws, config: &Config, local: Option<&Instance>, deplo
             None => reach::on_aws(aws, &config.cluster, service).await,
         };
         for Place { url, remark } in places {
-            events.emit(Event::Reachable { service: service.name.clone(), url, remark });
+            events.emit(Event::Reachable {
+                service: service.name.clone(),
+                url,
+                remark,
+            });
         }
     }
 }
