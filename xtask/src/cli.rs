@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::local::Instance;
 use crate::report::{Color, Format, Style, Verbosity};
 use crate::service::Conflict;
+use crate::workspace::Workspace;
 
 /// Deploys this workspace to AWS Fargate, or to a local stand-in for it
 #[derive(Debug, Parser)]
@@ -43,6 +45,9 @@ pub struct Global {
     /// AWS region, instead of deploy.toml's
     #[arg(long, global = true)]
     pub region: Option<String>,
+    /// Where the local control plane keeps its state, instead of target/local-aws
+    #[arg(long, global = true, value_name = "PATH")]
+    pub local_dir: Option<PathBuf>,
     /// How output looks
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,
@@ -58,6 +63,12 @@ pub struct Global {
 }
 
 impl Global {
+    /// The local control plane that is meant.
+    #[must_use]
+    pub fn instance(&self, workspace: &Workspace) -> Instance {
+        Instance::at(&self.local_dir.clone().unwrap_or_else(|| workspace.local_dir()))
+    }
+
     /// How this run reports.
     #[must_use]
     pub fn style(&self) -> Style {

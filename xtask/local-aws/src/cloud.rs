@@ -6,7 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use tokio::sync::{Notify, watch};
+
 use crate::ids::Ids;
+use crate::registry::{self, Registry};
+use crate::saved::Saved;
+use crate::scheduler::persist;
 use crate::state;
 
 /// The account that everything belongs to.
@@ -44,23 +49,38 @@ struct Inner {
     clock: Clock,
     endpoint: OnceLock<SocketAddr>,
     ids: Mutex<Ids>,
-    ec2: Mutex<state::ec2::Ec2>,
-    ecr: Mutex<state::ecr::Ecr>,
-    logs: Mutex<state::logs::Logs>,
+    ecs: Mutex<state::ecs::Ecs>,
+    ecs_changed: Notify,
+    ecs_saved: watch::Sender<u64>,
+    ec2: Saved<state::ec2::Ec2>,
+    registry: Registry,
+    logs: state::logs::Logs,
 }
 
 impl Cloud {
-    /// An empty cloud.
-    pub fn new(options: Options, clock: Clock) -> Self {
-        Self(Arc::new(Inner {
-            ec2: Mutex::new(state::ec2::Ec2::new(&options)),
-            ecr: Mutex::new(state::ecr::Ecr::new(&options)),
-            logs: Mutex::new(state::logs::Logs::new(&options)),
+    /// The cloud as the state directory has it; an empty one is a fresh account.
+    pub fn open(options: Options, clock: Clock) -> std::io::Result<Self> {
+        let place = state::ecs::Place {
+            region: options.region.clone(),
+        };
+        let ecs = persist::load(&options.state_dir, &options.region)?;
+        let ecs = ecs.unwrap_or_else(|| state::ecs::Ecs::new(place, Ids::random()));
+        let registry = Registry::open(&options.state_dir, registry::Options::default(), clock.clone())?;
+        // Another region is another network.
+        let network = options.state_dir.join(format!("ec2-{}.json", options.region));
+        let ec2 = Saved::open_or(network, || state::ec2::Ec2::new(&options))?;
+        Ok(Self(Arc::new(Inner {
+            ec2,
+            registry,
+            logs: state::logs::Logs::new(&options),
+            ecs: Mutex::new(ecs),
+            ecs_changed: Notify::new(),
+            ecs_saved: watch::channel(0).0,
             options,
             clock,
             endpoint: OnceLock::new(),
             ids: Mutex::new(Ids::random()),
-        }))
+        })))
     }
 
     /// The account's twelve digits.
@@ -112,19 +132,57 @@ impl Cloud {
         lock(&self.0.ids)
     }
 
-    /// EC2's state.
-    pub fn ec2(&self) -> MutexGuard<'_, state::ec2::Ec2> {
-        lock(&self.0.ec2)
+    /// ECS's state. One who changes it calls [`Cloud::ecs_changed`] afterwards.
+    pub fn ecs(&self) -> MutexGuard<'_, state::ecs::Ecs> {
+        lock(&self.0.ecs)
     }
 
-    /// ECR's state (the repositories; blobs are the registry's).
-    pub fn ecr(&self) -> MutexGuard<'_, state::ecr::Ecr> {
-        lock(&self.0.ecr)
+    /// Wakes the scheduler.
+    pub fn ecs_changed(&self) {
+        self.0.ecs_changed.notify_one();
+    }
+
+    /// Told by the scheduler: this generation of ECS's state is on disk.
+    pub fn ecs_saved(&self, generation: u64) {
+        self.0.ecs_saved.send_replace(generation);
+    }
+
+    /// Resolves once what ECS's state is now is on disk: an answer that says "done" must be true
+    /// after a crash.
+    pub async fn ecs_is_saved(&self) {
+        let generation = self.ecs().generation;
+        let mut saved = self.0.ecs_saved.subscribe();
+        // The sender lives as long as `self`.
+        saved
+            .wait_for(|saved| *saved >= generation)
+            .await
+            .map(drop)
+            .unwrap_or_default();
+    }
+
+    /// Resolves after the next change of ECS's state, or at once if there was one since the last call.
+    pub async fn wait_for_ecs(&self) {
+        self.0.ecs_changed.notified().await;
+    }
+
+    /// EC2's state.
+    pub fn ec2(&self) -> &Saved<state::ec2::Ec2> {
+        &self.0.ec2
+    }
+
+    /// ECR's state: the repositories.
+    pub fn ecr(&self) -> &Saved<state::ecr::Ecr> {
+        self.0.registry.ecr()
+    }
+
+    /// What the repositories hold.
+    pub fn registry(&self) -> &Registry {
+        &self.0.registry
     }
 
     /// CloudWatch Logs' state.
-    pub fn logs(&self) -> MutexGuard<'_, state::logs::Logs> {
-        lock(&self.0.logs)
+    pub fn logs(&self) -> &state::logs::Logs {
+        &self.0.logs
     }
 }
 

@@ -1,30 +1,35 @@
 //! What AWS allows, as numbers, each with the page it comes from.
 
-/// CPU units of a Fargate task and the memory sizes in MiB that go with them: first, last, step.
+/// A CPU size of a Fargate task and the memory sizes that go with it.
+struct FargateSize {
+    /// In units, 1024 = 1 vCPU.
+    cpu: u32,
+    /// First, last and step, in MiB; a step of 0 doubles.
+    memory: (u32, u32, u32),
+}
+
 /// Source: Amazon ECS Developer Guide, "Task size" in "Task definition parameters for Fargate".
-pub const FARGATE_SIZES: &[(u32, &[u32], Option<(u32, u32, u32)>)] = &[
-    (256, &[512, 1024, 2048], None),
-    (512, &[], Some((1024, 4096, 1024))),
-    (1024, &[], Some((2048, 8192, 1024))),
-    (2048, &[], Some((4096, 16384, 1024))),
-    (4096, &[], Some((8192, 30720, 1024))),
-    (8192, &[], Some((16384, 61440, 4096))),
-    (16384, &[], Some((32768, 122_880, 8192))),
+const FARGATE_SIZES: &[FargateSize] = &[
+    FargateSize { cpu: 256, memory: (512, 2048, 0) },
+    FargateSize { cpu: 512, memory: (1024, 4096, 1024) },
+    FargateSize { cpu: 1024, memory: (2048, 8192, 1024) },
+    FargateSize { cpu: 2048, memory: (4096, 16384, 1024) },
+    FargateSize { cpu: 4096, memory: (8192, 30720, 1024) },
+    FargateSize { cpu: 8192, memory: (16384, 61440, 4096) },
+    FargateSize { cpu: 16384, memory: (32768, 122_880, 8192) },
 ];
 
 /// The memory sizes that go with this many CPU units; `None` if there is no such CPU size.
 #[must_use]
 pub fn fargate_memory(cpu: u32) -> Option<Vec<u32>> {
-    let (_, listed, range) = FARGATE_SIZES.iter().find(|(size, ..)| *size == cpu)?;
-    Some(match range {
-        Some((first, last, step)) => (*first..=*last).step_by(*step as usize).collect(),
-        None => listed.to_vec(),
-    })
+    let (first, last, step) = FARGATE_SIZES.iter().find(|size| size.cpu == cpu)?.memory;
+    let next = |size: &u32| Some(if step == 0 { size * 2 } else { size + step });
+    Some(std::iter::successors(Some(first), next).take_while(|size| *size <= last).collect())
 }
 
 /// The CPU sizes, smallest first.
 pub fn fargate_cpus() -> impl Iterator<Item = u32> {
-    FARGATE_SIZES.iter().map(|(cpu, ..)| *cpu)
+    FARGATE_SIZES.iter().map(|size| size.cpu)
 }
 
 /// Days that a log group may keep its events.
@@ -49,6 +54,7 @@ mod tests {
     fn every_cpu_size_has_memory_sizes() {
         assert!(fargate_cpus().all(|cpu| fargate_memory(cpu).is_some_and(|sizes| !sizes.is_empty())));
         assert_eq!(fargate_memory(300), None);
+        assert_eq!(fargate_memory(256), Some(vec![512, 1024, 2048]));
     }
 
     #[test]

@@ -15,9 +15,6 @@ use serde::{Deserialize, Serialize};
 pub struct Status {
     /// The package's version.
     pub version: String,
-    /// Which build of the program it is.
-    #[serde(default)]
-    pub build: String,
     /// Its process.
     pub pid: u32,
     /// Its instance.

@@ -46,6 +46,8 @@ impl Started {
 struct Card {
     endpoint: String,
     pid: u32,
+    /// Which build of this program it is.
+    build: String,
 }
 
 /// Options of the process itself.
@@ -83,8 +85,9 @@ pub async fn start(instance: &Instance, region: &str) -> Result<Started> {
     .await
     .map_err(bug)?
     .map_err(|error| unwritable(instance, error))?;
+    let current = read_card(instance).is_some_and(|card| card.build == build());
     match find(instance).await {
-        Some(status) if status.build == build() => Ok(Started::Running(status)),
+        Some(status) if current => Ok(Started::Running(status)),
         Some(_) => {
             stop(instance).await?;
             spawn(instance, region).await.map(Started::Replaced)
@@ -233,18 +236,18 @@ pub async fn serve(options: ServeOptions) -> Result<()> {
     let card = Card {
         endpoint: endpoint.clone(),
         pid: std::process::id(),
+        build: build(),
     };
-    let options = local_aws::server::Options {
+    write_card(&instance, &card).map_err(|error| unwritable(&instance, error))?;
+    // Whoever connects from here on waits for the answer, not for the port.
+    announce(&endpoint);
+    let options = local_aws::cloud::Options {
         state_dir: instance.dir.clone(),
         region: options.region,
         instance: instance.id.clone(),
-        build: build(),
     };
-    let server = local_aws::server::Server::new(listener, options).await;
-    let server = server.map_err(|error| Error::new(Kind::Preflight, error.to_string()))?;
-    write_card(&instance, &card).map_err(|error| unwritable(&instance, error))?;
-    announce(&endpoint);
-    server.run(stop_signal()).await.map_err(bug)
+    let served = local_aws::server::serve(listener, options, stop_signal()).await;
+    served.map_err(|error| Error::new(Kind::Preflight, error.to_string()))
 }
 
 #[expect(clippy::print_stdout, reason = "the parent reads this one line")]

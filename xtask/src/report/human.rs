@@ -56,7 +56,7 @@ impl Lines {
                 }
             }
             Event::Finished { step, .. } | Event::Failed { step } => {
-                self.running.retain(|(running, _)| running != step)
+                self.running.retain(|(running, _)| running != step);
             }
             _ => {}
         }
@@ -87,6 +87,7 @@ impl Lines {
                     &format!("{} {message} {took}", step.subject),
                 ))
             }
+            Event::Finished { step, done: Done::Unchanged, .. } if step.phase == Phase::Read && !verbose => None,
             Event::Finished {
                 step,
                 done: Done::Unchanged,

@@ -6,7 +6,7 @@ use super::snapshot::{Deployment, Record, Service, Snapshot};
 
 /// What is being watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Goal {
+pub(super) enum Goal {
     /// A deployment of ours, by the ID that the call's answer gave it.
     Deployment {
         /// `ecs-svc/…`
@@ -22,7 +22,7 @@ pub enum Goal {
 
 /// What a snapshot means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// Not decided yet.
     Continue,
     /// Our revision serves.
@@ -39,7 +39,7 @@ pub enum Verdict {
 
 /// Judges a snapshot.
 #[must_use]
-pub fn judge(goal: &Goal, snapshot: &Snapshot) -> Verdict {
+pub(super) fn judge(goal: &Goal, snapshot: &Snapshot) -> Verdict {
     let Some(service) = snapshot
         .service
         .as_ref()

@@ -25,7 +25,7 @@ pub(super) async fn run(global: &Global, flags: &Deploy, events: &Events) -> Res
     let config = workspace.config(global.style().color)?;
     let region = global.region.clone().or_else(|| config.region.clone());
     let engine = engine::connect(events).await?;
-    let instance = flags.local.then(|| Instance::at(&workspace.local_dir()));
+    let instance = flags.local.then(|| global.instance(&workspace));
     let endpoint = match &instance {
         Some(instance) => Some(
             local::start(instance, region.as_deref().unwrap_or(LOCAL_REGION), events)

@@ -16,7 +16,7 @@ use crate::workspace::Workspace;
 /// The control plane cannot be started, found or stopped.
 pub(super) async fn run(global: &Global, what: &Local, events: &Events) -> Result<serde_json::Value> {
     let workspace = Workspace::of(&global.file);
-    let instance = Instance::at(&workspace.local_dir());
+    let instance = global.instance(&workspace);
     match what {
         Local::Start => Ok(json!(
             start(&instance, &region(global, &workspace), events).await?

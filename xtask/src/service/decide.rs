@@ -14,7 +14,7 @@ pub enum Change {
     /// It is not there.
     Create,
     /// Some of its settings differ.
-    Update(Changes),
+    Update(Box<Changes>),
     /// It is what the file says, and nothing is in progress.
     None,
     /// It is what the file says, and its rollout is still in progress: an earlier run's.
@@ -119,7 +119,7 @@ pub fn decide(
         return Err(in_the_way(&wanted.name, primary));
     }
     Ok(match changes {
-        changes if changes != Changes::default() => Change::Update(changes),
+        changes if changes != Changes::default() => Change::Update(Box::new(changes)),
         _ if in_progress || service.running_count() != service.desired_count() => Change::Follow,
         _ => Change::None,
     })
@@ -235,4 +235,137 @@ fn deployment_configuration(
 /// Numbers of deploy.toml are small: they were checked against AWS's limits.
 pub(super) fn count(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_ecs::types as ecs;
+    use std::path::Path;
+
+    fn wanted(extra: &str) -> config::service::Service {
+        let text = format!(
+            "cluster = \"c\"\nimage.server = {{ bin = \"server\" }}\n[service.web]\ncpu = 256\nmemory = 512\n\
+             execution-role = \"role\"\n{extra}\ncontainer.app = {{ image = \"server\" }}\n"
+        );
+        config::parse(&text, Path::new("/nowhere")).expect("the file is valid").services.remove(0)
+    }
+
+    fn network() -> Network {
+        Network {
+            subnets: vec!["subnet-1".to_owned(), "subnet-2".to_owned()],
+            security_groups: vec!["sg-1".to_owned()],
+            assign_public_ip: true,
+        }
+    }
+
+    fn registered() -> Registered {
+        Registered { arn: "arn:aws:ecs:r:1:task-definition/web:2".to_owned() }
+    }
+
+    /// A steady service with one task that runs `registered()` in `network()`.
+    fn steady() -> ecs::builders::ServiceBuilder {
+        let vpc = ecs::AwsVpcConfiguration::builder()
+            .subnets("subnet-2")
+            .subnets("subnet-1")
+            .security_groups("sg-1")
+            .assign_public_ip(ecs::AssignPublicIp::Enabled);
+        let network = ecs::NetworkConfiguration::builder().awsvpc_configuration(vpc.build().expect("complete"));
+        let breaker = ecs::DeploymentCircuitBreaker::builder().enable(true).rollback(true).build();
+        let deployment = DeploymentConfiguration::builder()
+            .minimum_healthy_percent(100)
+            .maximum_percent(200)
+            .deployment_circuit_breaker(breaker);
+        let primary = Deployment::builder().status("PRIMARY").rollout_state(DeploymentRolloutState::Completed);
+        ecs::Service::builder()
+            .deployments(primary.build())
+            .task_definition(registered().arn)
+            .launch_type(LaunchType::Fargate)
+            .desired_count(1)
+            .running_count(1)
+            .network_configuration(network.build())
+            .deployment_configuration(deployment.build())
+    }
+
+    fn decided(extra: &str, service: ecs::builders::ServiceBuilder, force: bool) -> Result<Change> {
+        let current = CurrentService { service: service.build(), task_definition: None };
+        decide(&wanted(extra), Some(&current), &registered(), &network(), force, Conflict::Fail)
+    }
+
+    fn words(change: Result<Change>) -> String {
+        match change {
+            Ok(Change::Update(changes)) => changes.words(),
+            Ok(other) => format!("{other:?}"),
+            Err(error) => error.message,
+        }
+    }
+
+    fn in_state(state: DeploymentRolloutState) -> ecs::builders::ServiceBuilder {
+        let primary = Deployment::builder().status("PRIMARY").rollout_state(state).task_definition("td/web:1");
+        steady().set_deployments(Some(vec![primary.build()]))
+    }
+
+    #[test]
+    fn what_is_not_there_is_created() {
+        let change = decide(&wanted(""), None, &registered(), &network(), false, Conflict::Fail);
+        assert_eq!(change.expect("no conflict"), Change::Create);
+    }
+
+    #[test]
+    fn what_is_as_the_file_says_is_left_alone() {
+        assert_eq!(words(decided("", steady(), false)), "None");
+        let all = "desired-count = 1\ndeployment = { minimum-healthy-percent = 100, circuit-breaker = true }";
+        assert_eq!(words(decided(all, steady(), false)), "None");
+    }
+
+    #[test]
+    fn a_count_that_is_not_declared_is_left_alone() {
+        assert_eq!(words(decided("", steady().desired_count(7).running_count(7), false)), "None");
+    }
+
+    #[test]
+    fn only_what_differs_is_sent() {
+        assert_eq!(words(decided("desired-count = 3", steady(), false)), "desired count");
+        assert_eq!(words(decided("", steady().task_definition("other"), false)), "task definition");
+        assert_eq!(words(decided("deployment = { maximum-percent = 150 }", steady(), false)), "deployment settings");
+        assert_eq!(words(decided("health-check-grace-period = 9", steady(), false)), "grace period");
+    }
+
+    #[test]
+    fn settings_that_the_file_leaves_out_keep_their_value() {
+        let Ok(Change::Update(changes)) = decided("deployment = { maximum-percent = 150 }", steady(), false) else {
+            panic!("an update")
+        };
+        let sent = changes.deployment.expect("it is sent");
+        assert_eq!((sent.minimum_healthy_percent(), sent.maximum_percent()), (Some(100), Some(150)));
+        assert!(sent.deployment_circuit_breaker().is_some_and(|breaker| breaker.enable() && breaker.rollback()));
+    }
+
+    #[test]
+    fn a_failed_rollout_of_the_same_revision_is_tried_again() {
+        assert_eq!(words(decided("", in_state(DeploymentRolloutState::Failed), false)), "new deployment forced");
+        assert_eq!(words(decided("", steady(), true)), "new deployment forced");
+    }
+
+    #[test]
+    fn a_rollout_of_the_same_revision_is_followed() {
+        assert_eq!(words(decided("", in_state(DeploymentRolloutState::InProgress), false)), "Follow");
+        assert_eq!(words(decided("", steady().running_count(0), false)), "Follow");
+    }
+
+    #[test]
+    fn somebody_elses_rollout_is_in_the_way() {
+        let service = || in_state(DeploymentRolloutState::InProgress).task_definition("other");
+        let error = decided("", service(), false).expect_err("a conflict");
+        assert_eq!((error.kind, error.message.as_str()), (Kind::Conflict, "a rollout of `web:1` is in progress on service `web`"));
+        let current = CurrentService { service: service().build(), task_definition: None };
+        let change = decide(&wanted(""), Some(&current), &registered(), &network(), false, Conflict::Supersede);
+        assert_eq!(words(change), "task definition");
+    }
+
+    #[test]
+    fn what_the_api_cannot_change_is_refused() {
+        let error = decided("", steady().launch_type(LaunchType::Ec2), false).expect_err("refused");
+        assert_eq!(error.kind, Kind::Preflight);
+    }
 }

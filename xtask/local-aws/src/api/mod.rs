@@ -11,7 +11,9 @@ pub mod ec2;
 pub mod ecr;
 pub mod ecs;
 pub mod logs;
+mod network;
 mod operations;
+pub mod paging;
 pub mod sts;
 
 pub(crate) use operations::operations;

@@ -2,5 +2,6 @@
 
 pub mod ec2;
 pub mod ecr;
+pub mod ecs;
 pub mod log_sink;
 pub mod logs;

@@ -64,7 +64,7 @@ fn parse_request(
 }
 
 /// `application/x-www-form-urlencoded`.
-fn decode(body: &[u8]) -> Vec<(String, String)> {
+pub(crate) fn decode(body: &[u8]) -> Vec<(String, String)> {
     body.split(|b| *b == b'&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
@@ -102,7 +102,7 @@ fn hex(digit: u8) -> Option<u8> {
 /// `Filter.1.Value.2=x` becomes `{"Filter": [{"Value": [.., "x"]}]}`. Gaps in
 /// the numbering close up, as they do on AWS (observed: botocore's lists start
 /// at 1, others' at 0). awsQuery's `.member.` between name and number is dropped.
-pub(super) fn tree(pairs: &[(String, String)]) -> Value {
+pub(crate) fn tree(pairs: &[(String, String)]) -> Value {
     let mut root = Map::new();
     for (name, value) in pairs {
         let path: Vec<&str> = name.split('.').filter(|part| *part != "member").collect();

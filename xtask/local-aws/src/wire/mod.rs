@@ -10,7 +10,7 @@ use axum::http::header::AUTHORIZATION;
 use crate::api::{ParseError, Request, Service};
 use crate::error::{ApiError, Fault};
 
-mod form;
+pub(crate) mod form;
 mod json;
 pub(crate) mod tree;
 mod xml;

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Check;
 use super::service::container_image;
-use crate::config::image::Image;
+use super::{Check, Declared};
 use crate::config::limits;
 use crate::config::problem::nearest;
 use crate::config::raw;
@@ -15,7 +14,7 @@ pub(super) fn containers(
     check: &mut Check<'_>,
     at: &Path,
     tables: BTreeMap<String, raw::Container>,
-    images: &[Image],
+    declared: &Declared,
     task_memory: i64,
 ) -> Vec<Container> {
     let top = at.at("container");
@@ -30,7 +29,7 @@ pub(super) fn containers(
     let tables = check.in_order(&top, tables);
     let containers: Vec<_> = tables
         .into_iter()
-        .map(|(at, name, table)| container(check, &at, name, table, images, task_memory))
+        .map(|(at, name, table)| container(check, &at, name, table, declared, task_memory))
         .collect();
     if !containers.is_empty() && !containers.iter().any(|container| container.essential) {
         check.key(
@@ -50,11 +49,11 @@ fn container(
     at: &Path,
     name: String,
     table: raw::Container,
-    images: &[Image],
+    declared: &Declared,
     task_memory: i64,
 ) -> Container {
     check.name(at, &name, "a container name");
-    let image = container_image(check, &at.at("image"), table.image, images);
+    let image = container_image(check, &at.at("image"), table.image, declared);
     let ports = ports(check, at, table.port, table.ports);
     if let Some(memory) = table.memory.filter(|memory| *memory > task_memory) {
         check.value(

@@ -167,7 +167,7 @@ fn dockerfile(check: &mut Check<'_>, at: &Path, table: raw::Image, root: &FsPath
             [format!("looked for `{}`", dockerfile.display())],
         );
     }
-    if !context.is_dir() {
+    if table.context.is_some() && !context.is_dir() {
         check.value(
             &at.at("context"),
             "there is no such directory",

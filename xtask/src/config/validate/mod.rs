@@ -9,10 +9,10 @@ pub use service::role_recipe;
 use std::fmt::Display;
 use std::path::Path as FsPath;
 
+use super::Config;
 use super::problem::Problem;
 use super::raw;
 use super::source::{Path, Spans};
-use super::{Config, image::Image};
 
 /// Validates the whole file.
 pub(super) fn validate(file: raw::File, spans: &Spans, root: &FsPath) -> Result<Config, Vec<Problem>> {
@@ -27,8 +27,12 @@ pub(super) fn validate(file: raw::File, spans: &Spans, root: &FsPath) -> Result<
         check.value(&top.at("account"), "an account ID has 12 digits", "", []);
     }
     check.name(&top.at("cluster"), &file.cluster, "a cluster name");
+    // An image that has a problem of its own is declared all the same.
+    let declared = Declared {
+        names: file.image.keys().cloned().collect(),
+    };
     let images = image::images(&mut check, file.image, root);
-    let services = service::services(&mut check, file.service, &images);
+    let services = service::services(&mut check, file.service, &images, &declared);
     if services.is_empty() && check.problems.is_empty() {
         check.file("no service is declared", "add a table `[service.NAME]`");
     }
@@ -129,6 +133,12 @@ impl Check<'_> {
 }
 
 /// Names of the images, for look-up and suggestion.
-fn names(images: &[Image]) -> impl Iterator<Item = &str> {
-    images.iter().map(|image| image.name.as_str())
+struct Declared {
+    names: Vec<String>,
+}
+
+impl Declared {
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::container::containers;
-use super::{Check, names};
+use super::{Check, Declared};
 use crate::config::image::{Image, Platform};
 use crate::config::limits;
 use crate::config::problem::nearest;
@@ -19,12 +19,13 @@ pub(super) fn services(
     check: &mut Check<'_>,
     tables: BTreeMap<String, raw::Service>,
     images: &[Image],
+    declared: &Declared,
 ) -> Vec<Service> {
     let top = Path::default().at("service");
     let tables = check.in_order(&top, tables);
     tables
         .into_iter()
-        .filter_map(|(at, name, table)| service(check, &at, name, table, images))
+        .filter_map(|(at, name, table)| service(check, &at, name, table, images, declared))
         .collect()
 }
 
@@ -34,6 +35,7 @@ fn service(
     name: String,
     table: raw::Service,
     images: &[Image],
+    declared: &Declared,
 ) -> Option<Service> {
     let (None | Some(raw::LaunchType::Fargate)) = table.launch_type;
     check.name(at, &name, "a service name");
@@ -42,33 +44,35 @@ fn service(
     let size = size(check, at, table.cpu, table.memory);
     let security = security(check, at, table.security_group, table.security_groups);
     let log_group = log_group(check, at, &name, table.logs);
-    let containers = containers(check, at, table.container, images, table.memory);
+    let containers = containers(check, at, table.container, declared, table.memory);
     roles(check, at, table.execution_role.as_deref(), &containers);
     let platform = platform(check, at, &containers, images);
     let deployment = deployment(check, at, &table.deployment);
+    let subnets = subnets(check, at, table.subnets);
+    let desired_count = check.optional(&at.at("desired-count"), table.desired_count, 0..=5000);
+    let storage_at = at.at("ephemeral-storage");
+    let ephemeral_storage = check.optional(&storage_at, table.ephemeral_storage, limits::EPHEMERAL_STORAGE);
+    let grace_at = at.at("health-check-grace-period");
+    let grace = check.optional(
+        &grace_at,
+        table.health_check_grace_period,
+        0..=i64::from(i32::MAX),
+    );
     let (cpu, memory) = size?;
     Some(Service {
         platform_version: table.platform_version,
         platform,
         cpu,
         memory,
-        ephemeral_storage: check.optional(
-            &at.at("ephemeral-storage"),
-            table.ephemeral_storage,
-            limits::EPHEMERAL_STORAGE,
-        ),
-        desired_count: check.optional(&at.at("desired-count"), table.desired_count, 0..=5000),
+        ephemeral_storage,
+        desired_count,
         execution_role: table.execution_role,
         task_role: table.task_role,
-        subnets: subnets(check, at, table.subnets),
+        subnets,
         assign_public_ip: table.assign_public_ip,
         security,
         deployment,
-        health_check_grace_period: check.optional(
-            &at.at("health-check-grace-period"),
-            table.health_check_grace_period,
-            0..=i64::from(i32::MAX),
-        ),
+        health_check_grace_period: grace,
         log_group,
         tags: table.tags,
         containers,
@@ -384,20 +388,19 @@ pub(super) fn container_image(
     check: &mut Check<'_>,
     at: &Path,
     image: String,
-    images: &[Image],
+    declared: &Declared,
 ) -> ContainerImage {
-    if names(images).any(|name| name == image) {
+    if declared.names().any(|name| name == image) {
         return ContainerImage::Built(image);
     }
     if image.contains(['/', ':', '@']) {
         return ContainerImage::Reference(image);
     }
-    let help = match nearest(&image, names(images)) {
+    let names: Vec<&str> = declared.names().collect();
+    let help = match nearest(&image, declared.names()) {
         Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!(
-            "declare it as `[image.{image}]`; declared: {}",
-            names(images).collect::<Vec<_>>().join(", ")
-        ),
+        None if names.is_empty() => format!("declare it as `[image.{image}]`"),
+        None => format!("declare it as `[image.{image}]`; declared: {}", names.join(", ")),
     };
     let reference =
         format!("an image from elsewhere is a reference with a `/`, `:` or `@`, such as `{image}:latest`");

@@ -1,0 +1,130 @@
+//! Operations on service deployments and revisions.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::missing;
+use super::pages::{Page, page};
+use crate::cloud::Cloud;
+use crate::error::ApiError;
+use crate::state::ecs::deployment::Status;
+use crate::state::ecs::{Ecs, reference, service::Service};
+
+/// Input of `ListServiceDeployments`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct List {
+    service: String,
+    cluster: Option<String>,
+    #[serde(default)]
+    status: Vec<Status>,
+    created_at: Option<Between>,
+    max_results: Option<usize>,
+    next_token: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Between {
+    before: Option<f64>,
+    after: Option<f64>,
+}
+
+/// Input of `DescribeServiceDeployments`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Describe {
+    service_deployment_arns: Vec<String>,
+}
+
+/// Input of `DescribeServiceRevisions`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeRevisions {
+    service_revision_arns: Vec<String>,
+}
+
+/// Input of `StopServiceDeployment`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stop {
+    service_deployment_arn: String,
+    stop_type: Option<String>,
+}
+
+/// Newest first (documented by its use: the CLI's examples).
+pub(super) fn list(cloud: &Cloud, input: &List) -> Result<Value, ApiError> {
+    let ecs = cloud.ecs();
+    let cluster = ecs.cluster_name(input.cluster.as_deref())?;
+    let service = ecs
+        .service_by(&cluster, &input.service)
+        .ok_or_else(|| ApiError::new("ServiceNotFoundException", "Service not found."))?;
+    let within = |at: f64| {
+        input.created_at.as_ref().is_none_or(|b| {
+            b.before.is_none_or(|before| at < before) && b.after.is_none_or(|after| at > after)
+        })
+    };
+    let all = service.history.iter().rev();
+    let found =
+        all.filter(|d| (input.status.is_empty() || input.status.contains(&d.status)) && within(d.created_at));
+    let briefs = found.map(|d| ecs.brief(service, d)).collect();
+    let rest = Page {
+        max_results: input.max_results,
+        next_token: input.next_token.clone(),
+    };
+    page(briefs, "serviceDeployments", &rest)
+}
+
+pub(super) fn describe(cloud: &Cloud, input: &Describe) -> Value {
+    each(
+        cloud,
+        &input.service_deployment_arns,
+        "serviceDeployments",
+        |ecs, service, id| {
+            service
+                .history
+                .iter()
+                .find(|d| d.id == id)
+                .map(|d| ecs.render_service_deployment(service, d))
+        },
+    )
+}
+
+pub(super) fn describe_revisions(cloud: &Cloud, input: &DescribeRevisions) -> Value {
+    each(
+        cloud,
+        &input.service_revision_arns,
+        "serviceRevisions",
+        |ecs, service, id| service.revision(id).map(|r| ecs.render_revision(service, r)),
+    )
+}
+
+fn each(
+    cloud: &Cloud,
+    arns: &[String],
+    member: &str,
+    find: impl Fn(&Ecs, &Service, &str) -> Option<Value>,
+) -> Value {
+    let ecs = cloud.ecs();
+    let mut found = Vec::new();
+    let mut failures = Vec::new();
+    for arn in arns {
+        let there = match reference::parts(arn).as_slice() {
+            [cluster, service, id] => ecs.service(cluster, service).and_then(|s| find(&ecs, s, id)),
+            _ => None,
+        };
+        match there {
+            Some(it) => found.push(it),
+            None => failures.push(missing(arn)),
+        }
+    }
+    json!({member: found, "failures": failures})
+}
+
+pub(super) fn stop(cloud: &Cloud, input: &Stop) -> Result<Value, ApiError> {
+    let now = cloud.now();
+    cloud
+        .ecs()
+        .stop_service_deployment(&input.service_deployment_arn, input.stop_type.as_deref(), now)?;
+    cloud.ecs_changed();
+    Ok(json!({"serviceDeploymentArn": input.service_deployment_arn}))
+}

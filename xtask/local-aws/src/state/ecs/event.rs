@@ -1,0 +1,79 @@
+//! Service events, in AWS's words (observed: "Service event messages" and public threads).
+
+use serde::{Deserialize, Serialize};
+
+/// An event of a service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// UUID.
+    pub id: String,
+    /// Seconds since 1970.
+    #[serde(rename = "createdAt")]
+    pub created_at: f64,
+    /// The sentence.
+    pub message: String,
+}
+
+fn list(tasks: &[String]) -> String {
+    tasks.iter().map(|t| format!(" (task {t})")).collect()
+}
+
+/// Tasks were started.
+pub fn started(service: &str, tasks: &[String]) -> String {
+    format!(
+        "(service {service}) has started {} tasks:{}.",
+        tasks.len(),
+        list(tasks)
+    )
+}
+
+/// Tasks were told to stop.
+pub fn stopped(service: &str, tasks: &[String]) -> String {
+    format!(
+        "(service {service}) has stopped {} running tasks:{}.",
+        tasks.len(),
+        list(tasks)
+    )
+}
+
+/// A health check failed.
+pub fn unhealthy(service: &str, task: &str) -> String {
+    format!("(service {service}) (task {task}) failed container health checks.")
+}
+
+/// All is as desired.
+pub fn steady(service: &str) -> String {
+    format!("(service {service}) has reached a steady state.")
+}
+
+/// The deployment reached it.
+pub fn completed(service: &str, deployment: &str) -> String {
+    format!("(service {service}) (deployment {deployment}) deployment completed.")
+}
+
+/// The circuit breaker, or somebody, ended it.
+pub fn failed(service: &str, deployment: &str, why: &str) -> String {
+    format!("(service {service}) (deployment {deployment}) deployment failed: {why}.")
+}
+
+/// Back to another one.
+pub fn rolling_back(service: &str, deployment: &str) -> String {
+    format!("(service {service}) rolling back to deployment {deployment}.")
+}
+
+/// Throttled.
+pub fn impaired(service: &str) -> String {
+    format!(
+        "(service {service}) is unable to consistently start tasks successfully. For more information, see the \
+         Troubleshooting section of the Amazon ECS Developer Guide."
+    )
+}
+
+/// The EC2 launch type, with no instances in the cluster (observed).
+pub fn no_instances(service: &str) -> String {
+    format!(
+        "(service {service}) was unable to place a task because no container instance met all of its requirements. \
+         Reason: No Container Instances were found in your cluster. For more information, see the Troubleshooting \
+         section of the Amazon ECS Developer Guide."
+    )
+}

@@ -1,0 +1,136 @@
+//! What tasks need next from the engine. Computed from state alone, so that it
+//! is the same after a restart; the scheduler remembers which steps are under way.
+
+use super::container::ContainerDefinition;
+use super::task::{Container, ContainerStatus, HealthStatus, Last, Task};
+use super::{Ecs, Timing};
+
+/// One thing to do for a task. Two steps of one task may run at the same time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Step {
+    /// Make the network namespace.
+    Hold,
+    /// Get the image of a container.
+    Pull(String),
+    /// Start a container.
+    Start(String),
+    /// Wait until its ports accept connections.
+    Probe,
+    /// Send the stop signal to a container and wait for its end.
+    Stop(String),
+    /// Remove everything.
+    Remove,
+}
+
+impl Ecs {
+    /// Everything that is to be done now, by task.
+    pub fn steps(&self) -> Vec<(String, Step)> {
+        self.tasks
+            .values()
+            .filter(|task| task.last != Last::Stopped)
+            .flat_map(|task| {
+                let definitions = self
+                    .definition(&task.definition)
+                    .map(|d| d.containers())
+                    .unwrap_or_default();
+                steps(task, &definitions)
+                    .into_iter()
+                    .map(|step| (task.id.clone(), step))
+            })
+            .collect()
+    }
+}
+
+/// What one task needs.
+pub fn steps(task: &Task, definitions: &[ContainerDefinition]) -> Vec<Step> {
+    match task.last {
+        Last::Provisioning => vec![Step::Hold],
+        Last::Pending | Last::Activating => starts(task, definitions),
+        Last::Running => {
+            let mut out = starts(task, definitions); // containers that wait for others
+            if !task.ready && !task.published.is_empty() {
+                out.push(Step::Probe);
+            }
+            out
+        }
+        Last::Deactivating | Last::Stopped => Vec::new(),
+        Last::Stopping => stops(task, definitions),
+        Last::Deprovisioning => vec![Step::Remove],
+    }
+}
+
+fn starts(task: &Task, definitions: &[ContainerDefinition]) -> Vec<Step> {
+    task.containers
+        .iter()
+        .filter_map(|container| match container.status {
+            ContainerStatus::Pending => Some(Step::Pull(container.name.clone())),
+            ContainerStatus::Pulled if may_start(task, definitions, container) => {
+                Some(Step::Start(container.name.clone()))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// Whether all that it depends on is so (documented: `ContainerDependency.condition`).
+fn may_start(task: &Task, definitions: &[ContainerDefinition], container: &Container) -> bool {
+    let Some(definition) = definitions.iter().find(|d| d.name == container.name) else {
+        return true;
+    };
+    definition.depends_on.iter().all(|dependency| {
+        task.container(&dependency.container_name)
+            .is_none_or(|other| match dependency.condition.as_str() {
+                "COMPLETE" => other.status == ContainerStatus::Stopped,
+                "SUCCESS" => other.status == ContainerStatus::Stopped && other.exit_code == Some(0),
+                "HEALTHY" => other.health == HealthStatus::Healthy,
+                _ => other.status >= ContainerStatus::Running,
+            })
+    })
+}
+
+/// Containers stop in the reverse order of their start (documented: `ContainerDefinition.dependsOn`).
+fn stops(task: &Task, definitions: &[ContainerDefinition]) -> Vec<Step> {
+    let runs = |name: &str| {
+        task.container(name)
+            .is_some_and(|c| c.status == ContainerStatus::Running)
+    };
+    let needed = |name: &str| {
+        definitions
+            .iter()
+            .any(|d| runs(&d.name) && d.depends_on.iter().any(|o| o.container_name == name))
+    };
+    let running = task
+        .containers
+        .iter()
+        .filter(|c| c.status == ContainerStatus::Running);
+    running
+        .filter(|c| !needed(&c.name))
+        .map(|c| Step::Stop(c.name.clone()))
+        .collect()
+}
+
+/// When, after now, time alone changes something: the scheduler sleeps until then at most.
+pub fn next_deadline(ecs: &Ecs, now: f64) -> Option<f64> {
+    let Timing {
+        settle,
+        port_wait,
+        deregistration,
+        ..
+    } = ecs.timing;
+    let tasks = ecs.tasks.values().filter_map(|task| match task.last {
+        Last::Running if !task.ready => task.started_at.map(|at| {
+            at + if task.published.is_empty() {
+                settle
+            } else {
+                port_wait
+            }
+        }),
+        Last::Deactivating => task.stopping_at.map(|at| at + deregistration),
+        _ => None,
+    });
+    let services = ecs
+        .services
+        .values()
+        .filter_map(|s| s.retry_at.filter(|at| *at > now));
+    tasks.chain(services).min_by(f64::total_cmp)
+}

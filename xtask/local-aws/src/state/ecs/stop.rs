@@ -1,0 +1,70 @@
+//! Why tasks stop, in AWS's words.
+
+use serde::{Deserialize, Serialize};
+
+/// `Task.stopCode` (documented).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StopCode {
+    /// It never ran.
+    TaskFailedToStart,
+    /// An essential container exited.
+    EssentialContainerExited,
+    /// `StopTask`.
+    UserInitiated,
+    /// The service did not need it any more, or it was unhealthy.
+    ServiceSchedulerInitiated,
+}
+
+/// Why a task is stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    /// Code.
+    pub code: StopCode,
+    /// `Task.stoppedReason`.
+    pub reason: String,
+}
+
+impl Stop {
+    /// The service scheduler takes it away (observed: `Scaling activity initiated by (deployment ecs-svc/1)`).
+    pub fn scaling(deployment: &str) -> Self {
+        let reason = format!("Scaling activity initiated by (deployment {deployment})");
+        Self {
+            code: StopCode::ServiceSchedulerInitiated,
+            reason,
+        }
+    }
+
+    /// A health check failed (observed).
+    pub fn unhealthy() -> Self {
+        let reason = "Task failed container health checks".into();
+        Self {
+            code: StopCode::ServiceSchedulerInitiated,
+            reason,
+        }
+    }
+
+    /// `StopTask` (observed: "Task stopped by user" when no reason is given).
+    pub fn by_user(reason: Option<String>) -> Self {
+        let reason = reason.unwrap_or_else(|| "Task stopped by user".into());
+        Self {
+            code: StopCode::UserInitiated,
+            reason,
+        }
+    }
+
+    /// An essential container exited (observed).
+    pub fn essential() -> Self {
+        Self {
+            code: StopCode::EssentialContainerExited,
+            reason: "Essential container in task exited".into(),
+        }
+    }
+
+    /// It could not be started.
+    pub fn failed_to_start(reason: impl Into<String>) -> Self {
+        Self {
+            code: StopCode::TaskFailedToStart,
+            reason: reason.into(),
+        }
+    }
+}

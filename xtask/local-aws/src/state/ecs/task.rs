@@ -1,0 +1,359 @@
+//! A task and its containers, and how they are described.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::Ecs;
+use super::stop::Stop;
+use super::tags::Tag;
+use crate::engine::Health;
+
+/// `Task.lastStatus` (documented: "Task lifecycle").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Last {
+    /// Its network interface is made.
+    Provisioning,
+    /// Images are pulled, containers started.
+    Pending,
+    /// Containers run, health and ports are awaited. Not used: a local task is RUNNING when its containers are.
+    Activating,
+    /// It runs.
+    Running,
+    /// It is taken out of the routes: no new connection reaches it.
+    Deactivating,
+    /// Containers get the stop signal.
+    Stopping,
+    /// Its network interface is removed.
+    Deprovisioning,
+    /// It is over.
+    Stopped,
+}
+
+/// What a container's health check says, in ECS's words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum HealthStatus {
+    /// No check, or no verdict yet.
+    #[default]
+    Unknown,
+    /// Passed.
+    Healthy,
+    /// Failed too often.
+    Unhealthy,
+}
+
+impl From<Health> for HealthStatus {
+    fn from(health: Health) -> Self {
+        match health {
+            Health::Starting => Self::Unknown,
+            Health::Healthy => Self::Healthy,
+            Health::Unhealthy => Self::Unhealthy,
+        }
+    }
+}
+
+/// How far a container is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ContainerStatus {
+    /// Its image is not there yet.
+    #[default]
+    Pending,
+    /// Its image is there; described as `PENDING`.
+    Pulled,
+    /// It runs.
+    Running,
+    /// It ended, or never will run.
+    Stopped,
+}
+
+/// A container of a task.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Container {
+    /// The last part of its ARN.
+    pub arn_id: String,
+    /// Name in the definition.
+    pub name: String,
+    /// Image reference.
+    pub image: String,
+    /// Whether the task stops with it.
+    pub essential: bool,
+    /// Whether it has a health check.
+    pub checked: bool,
+    /// Whether another one waits for its success.
+    #[serde(default)]
+    pub must_succeed: bool,
+    /// CPU units.
+    pub cpu: u32,
+    /// MiB.
+    pub memory: Option<u32>,
+    /// MiB.
+    pub memory_reservation: Option<u32>,
+    /// `sha256:…`.
+    pub digest: Option<String>,
+    /// The engine's ID.
+    pub runtime_id: Option<String>,
+    /// How far it is.
+    pub status: ContainerStatus,
+    /// When it ended by itself or was stopped.
+    pub exit_code: Option<i64>,
+    /// Why it failed.
+    pub reason: Option<String>,
+    /// Health.
+    pub health: HealthStatus,
+}
+
+/// The task's network interface. The address is from the subnet as on AWS, though nothing listens there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Interface {
+    /// UUID.
+    pub attachment: String,
+    /// `eni-…`.
+    pub id: String,
+    /// Subnet.
+    pub subnet: String,
+    /// `02:…`.
+    pub mac: String,
+    /// Private IPv4 address.
+    pub address: String,
+    /// Availability zone of the subnet.
+    pub zone: String,
+}
+
+/// A task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// 32 hex digits.
+    pub id: String,
+    /// Cluster name.
+    pub cluster: String,
+    /// `family:revision`.
+    pub definition: String,
+    /// `service:NAME` or `family:NAME`.
+    pub group: String,
+    /// The service, if it belongs to one.
+    pub service: Option<String>,
+    /// `ecs-svc/…` of the deployment, or what `RunTask` was given.
+    pub started_by: Option<String>,
+    /// Status.
+    pub last: Last,
+    /// Set once it is to stop.
+    pub stop: Option<Stop>,
+    /// Containers in order of the definition.
+    pub containers: Vec<Container>,
+    /// Interface, under awsvpc.
+    pub interface: Option<Interface>,
+    /// The holder container on the engine.
+    pub holder: Option<String>,
+    /// Where the host reaches its ports.
+    pub published: BTreeMap<u16, SocketAddr>,
+    /// Its ports accepted a connection, or it ran long enough.
+    pub ready: bool,
+    /// Whether its failure was counted already.
+    pub counted: bool,
+    /// It was healthy once.
+    pub was_healthy: bool,
+    /// CPU units.
+    pub cpu: Option<u32>,
+    /// MiB.
+    pub memory: Option<u32>,
+    /// Members that are described as they were given: launch type, platform version, overrides, …
+    pub body: Map<String, Value>,
+    /// Tags.
+    pub tags: Vec<Tag>,
+    /// When it was asked for; seconds since 1970, as all of these.
+    pub created_at: f64,
+    /// First pull.
+    pub pull_started_at: Option<f64>,
+    /// Last pull.
+    pub pull_stopped_at: Option<f64>,
+    /// RUNNING.
+    pub started_at: Option<f64>,
+    /// Told to stop.
+    pub stopping_at: Option<f64>,
+    /// An essential container ended.
+    pub execution_stopped_at: Option<f64>,
+    /// STOPPED.
+    pub stopped_at: Option<f64>,
+    /// Grows with each change (documented: `Task.version`).
+    pub version: u64,
+}
+
+impl Task {
+    /// Whether it is to run.
+    pub fn wanted(&self) -> bool {
+        self.stop.is_none()
+    }
+
+    /// Healthy if all checked essential containers are, unhealthy if one is (documented: "Health status of a task").
+    pub fn health(&self) -> HealthStatus {
+        let checked = || {
+            self.containers
+                .iter()
+                .filter(|c| c.essential && c.checked)
+                .map(|c| c.health)
+        };
+        if checked().any(|h| h == HealthStatus::Unhealthy) {
+            HealthStatus::Unhealthy
+        } else if checked().next().is_some() && checked().all(|h| h == HealthStatus::Healthy) {
+            HealthStatus::Healthy
+        } else {
+            HealthStatus::Unknown
+        }
+    }
+
+    /// Whether it has a health check at all.
+    pub fn has_check(&self) -> bool {
+        self.containers.iter().any(|c| c.essential && c.checked)
+    }
+
+    /// Whether it counts towards the minimum healthy percent (documented:
+    /// `DeploymentConfiguration.minimumHealthyPercent`): with a health check once it passed, without
+    /// one some time after RUNNING, which here ends early when its ports accept connections.
+    pub fn is_healthy(&self) -> bool {
+        self.wanted()
+            && self.last == Last::Running
+            && self.ready
+            && (!self.has_check() || self.health() == HealthStatus::Healthy)
+    }
+
+    /// Not running yet.
+    pub fn is_pending(&self) -> bool {
+        matches!(self.last, Last::Provisioning | Last::Pending | Last::Activating)
+    }
+
+    /// The container of this name.
+    pub fn container(&self, name: &str) -> Option<&Container> {
+        self.containers.iter().find(|c| c.name == name)
+    }
+}
+
+impl Ecs {
+    /// The answer's `task`.
+    pub fn render_task(&self, task: &Task, tags: bool) -> Value {
+        let mut out = task.body.clone();
+        let mut put = |member: &str, value: Value| {
+            if !value.is_null() {
+                out.insert(member.into(), value);
+            }
+        };
+        put("taskArn", self.place.task_arn(&task.cluster, &task.id).into());
+        put("clusterArn", self.place.cluster_arn(&task.cluster).into());
+        put(
+            "taskDefinitionArn",
+            self.place.definition_arn(&task.definition).into(),
+        );
+        put("group", task.group.clone().into());
+        put("startedBy", json!(task.started_by));
+        put("lastStatus", json!(task.last));
+        put(
+            "desiredStatus",
+            if task.wanted() { "RUNNING" } else { "STOPPED" }.into(),
+        );
+        put("healthStatus", json!(task.health()));
+        put("cpu", json!(task.cpu.map(|c| c.to_string())));
+        put("memory", json!(task.memory.map(|m| m.to_string())));
+        put("stopCode", json!(task.stop.as_ref().map(|s| s.code)));
+        put("stoppedReason", json!(task.stop.as_ref().map(|s| &s.reason)));
+        put(
+            "availabilityZone",
+            json!(task.interface.as_ref().map(|i| &i.zone)),
+        );
+        put("version", task.version.into());
+        put("tags", if tags { json!(task.tags) } else { json!([]) });
+        put(
+            "attachments",
+            task.interface
+                .iter()
+                .map(|i| render_interface(i, task.last))
+                .collect(),
+        );
+        put(
+            "containers",
+            task.containers
+                .iter()
+                .map(|c| self.render_container(task, c))
+                .collect(),
+        );
+        if task.last > Last::Provisioning {
+            put("connectivity", "CONNECTED".into());
+            put("connectivityAt", json!(task.created_at));
+        }
+        for (member, at) in times(task) {
+            put(member, json!(at));
+        }
+        Value::Object(out)
+    }
+
+    fn render_container(&self, task: &Task, container: &Container) -> Value {
+        let id = format!("container/{}/{}/{}", task.cluster, task.id, container.arn_id);
+        let all = json!({
+            "containerArn": self.place.arn(&id),
+            "taskArn": self.place.task_arn(&task.cluster, &task.id),
+            "name": container.name,
+            "image": container.image,
+            "imageDigest": container.digest,
+            "runtimeId": container.runtime_id,
+            "lastStatus": match container.status {
+                ContainerStatus::Pending | ContainerStatus::Pulled => "PENDING",
+                ContainerStatus::Running => "RUNNING",
+                ContainerStatus::Stopped => "STOPPED",
+            },
+            "exitCode": container.exit_code,
+            "reason": container.reason,
+            "networkBindings": [],
+            "networkInterfaces": task.interface.iter().map(|i| json!({
+                "attachmentId": i.attachment, "privateIpv4Address": i.address,
+            })).collect::<Value>(),
+            "healthStatus": container.health,
+            "cpu": container.cpu.to_string(),
+            "memory": container.memory.map(|m| m.to_string()),
+            "memoryReservation": container.memory_reservation.map(|m| m.to_string()),
+        });
+        without_nulls(all)
+    }
+}
+
+fn times(task: &Task) -> [(&'static str, Option<f64>); 7] {
+    [
+        ("createdAt", Some(task.created_at)),
+        ("pullStartedAt", task.pull_started_at),
+        ("pullStoppedAt", task.pull_stopped_at),
+        ("startedAt", task.started_at),
+        ("stoppingAt", task.stopping_at),
+        ("executionStoppedAt", task.execution_stopped_at),
+        ("stoppedAt", task.stopped_at),
+    ]
+}
+
+fn render_interface(interface: &Interface, last: Last) -> Value {
+    let status = match last {
+        Last::Provisioning => "PRECREATED",
+        Last::Stopped => "DELETED",
+        _ => "ATTACHED",
+    };
+    let details = [
+        ("subnetId", &interface.subnet),
+        ("networkInterfaceId", &interface.id),
+        ("macAddress", &interface.mac),
+        ("privateIPv4Address", &interface.address),
+    ];
+    json!({
+        "id": interface.attachment,
+        "type": "ElasticNetworkInterface",
+        "status": status,
+        "details": details.map(|(name, value)| json!({"name": name, "value": value})),
+    })
+}
+
+/// AWS leaves absent members out.
+pub fn without_nulls(mut value: Value) -> Value {
+    if let Value::Object(members) = &mut value {
+        members.retain(|_, v| !v.is_null());
+    }
+    value
+}

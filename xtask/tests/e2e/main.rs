@@ -1,0 +1,8 @@
+//! The whole way, with real containers: the program itself is run, as a user runs it.
+//!
+//! Every test has a control plane, a workspace and names of its own, and removes all of it.
+
+mod bad_input;
+mod deploy;
+mod recovery;
+mod support;
