@@ -15,15 +15,15 @@ use crate::engine;
 use crate::event::Event;
 
 /// An engine, a directory, and every image made on the way.
-struct Bench {
-    engine: Engine,
+pub(crate) struct Bench {
+    pub(crate) engine: Engine,
     dir: tempfile::TempDir,
-    name: String,
+    pub(crate) name: String,
     images: Mutex<Vec<String>>,
 }
 
 /// Runs a test on a bench of its own with these files, which is cleared whatever becomes of the test.
-async fn on_bench(files: &[(&str, &str)], test: impl AsyncFnOnce(&Bench)) {
+pub(crate) async fn on_bench(files: &[(&str, &str)], test: impl AsyncFnOnce(&Bench)) {
     let bench = Bench::new(files).await;
     let result = AssertUnwindSafe(test(&bench)).catch_unwind().await;
     bench.clear().await;
@@ -83,13 +83,13 @@ impl Bench {
         (result, seen)
     }
 
-    async fn one(&self, image: Image) -> BuiltImage {
+    pub(crate) async fn one(&self, image: Image) -> BuiltImage {
         let (built, events) = self.build(&[image]).await;
         let mut built = built.unwrap_or_else(|e| panic!("{e}: {:?} {:?}\n{events:#?}", e.source, e.detail));
         built.remove(0)
     }
 
-    fn dockerfile(&self) -> Image {
+    pub(crate) fn dockerfile(&self) -> Image {
         self.image(ImageSource::Dockerfile(DockerfileImage {
             dockerfile: self.dir.path().join("Dockerfile"),
             context: self.dir.path().to_owned(),

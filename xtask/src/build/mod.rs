@@ -297,6 +297,6 @@ fn megabytes(bytes: u64) -> String {
 }
 
 #[cfg(test)]
-mod engine_tests;
+pub(crate) mod engine_tests;
 #[cfg(test)]
 mod tests;

@@ -218,6 +218,8 @@ impl Target<'_> {
 }
 
 #[cfg(test)]
+mod registry_tests;
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::image::Platform;
