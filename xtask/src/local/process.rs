@@ -170,7 +170,11 @@ async fn spawn(instance: &Instance, region: &str) -> Result<Status> {
     let endpoint = line.trim();
     match client::status(endpoint).await {
         Some(status) if !endpoint.is_empty() => Ok(status),
-        _ => Err(not_started(&log)),
+        _ => {
+            // Half a control plane helps nobody; it may be gone by itself.
+            drop(child.kill().await);
+            Err(not_started(&log))
+        }
     }
 }
 
@@ -246,7 +250,7 @@ pub async fn serve(options: ServeOptions) -> Result<()> {
         region: options.region,
         instance: instance.id.clone(),
     };
-    let served = local_aws::server::serve(listener, options, stop_signal()).await;
+    let served = local_aws::server::serve(listener, options, stop_signal(instance)).await;
     served.map_err(|error| Error::new(Kind::Preflight, error.to_string()))
 }
 
@@ -269,22 +273,23 @@ async fn listen(instance: &Instance) -> Result<TcpListener> {
     ))
 }
 
-/// SIGTERM or SIGINT. SIGHUP is taken and ignored: the terminal may go.
-async fn stop_signal() {
+/// SIGTERM or SIGINT, or the card names another process or is gone (`cargo clean`): nobody can find
+/// this one any more. SIGHUP is taken and ignored: the terminal may go.
+async fn stop_signal(instance: Instance) {
     use tokio::signal::unix::{SignalKind, signal};
-    let streams = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::hangup()),
-    );
-    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = streams else {
-        return std::future::pending().await;
-    };
+    let streams = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = streams else { return std::future::pending().await };
+    let mut look = tokio::time::interval(Duration::from_secs(1));
     loop {
         tokio::select! {
             _ = terminate.recv() => return,
             _ = interrupt.recv() => return,
             _ = hangup.recv() => {}
+            _ = look.tick() => {
+                if read_card(&instance).is_none_or(|card| card.pid != std::process::id()) {
+                    return;
+                }
+            }
         }
     }
 }
