@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use crate::ids::Ids;
 use crate::registry::{self, Registry};
 use crate::saved::Saved;
+use crate::scheduler::persist;
 use crate::state;
 
 /// The account that everything belongs to.
@@ -58,6 +59,11 @@ struct Inner {
 impl Cloud {
     /// The cloud as the state directory has it; an empty one is a fresh account.
     pub fn open(options: Options, clock: Clock) -> std::io::Result<Self> {
+        let place = state::ecs::Place {
+            region: options.region.clone(),
+        };
+        let ecs = persist::load(&options.state_dir)?.filter(|ecs| ecs.place == place);
+        let ecs = ecs.unwrap_or_else(|| state::ecs::Ecs::new(place, Ids::random()));
         let registry = Registry::open(&options.state_dir, registry::Options::default(), clock.clone())?;
         // Another region is another network.
         let network = options.state_dir.join(format!("ec2-{}.json", options.region));
@@ -66,12 +72,7 @@ impl Cloud {
             ec2,
             registry,
             logs: Mutex::new(state::logs::Logs::new(&options)),
-            ecs: Mutex::new(state::ecs::Ecs::new(
-                state::ecs::Place {
-                    region: options.region.clone(),
-                },
-                Ids::random(),
-            )),
+            ecs: Mutex::new(ecs),
             ecs_changed: Notify::new(),
             options,
             clock,

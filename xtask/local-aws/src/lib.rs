@@ -15,10 +15,15 @@ pub mod cloud;
 pub mod engine;
 pub mod error;
 pub mod ids;
+pub mod proxy;
 pub mod registry;
+pub mod routes;
 pub mod saved;
+pub mod scheduler;
 pub mod server;
 pub mod state;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod time;
 mod wildcard;
 pub mod wire;

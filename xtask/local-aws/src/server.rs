@@ -1,8 +1,11 @@
-//! The HTTP face: one listener for the AWS APIs, the registry and the
-//! control plane's own two addresses under `/_local`.
+//! The HTTP face: one listener for the AWS APIs, the registry, and the control
+//! plane's own two addresses under `/_local`.
 
+use std::fmt;
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -11,27 +14,105 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::cloud::{Cloud, Options, system_clock};
-use crate::{registry, wire};
+use crate::engine::docker::{DockerEngine, RegistryAccess};
+use crate::engine::{Engine, EngineError};
+use crate::proxy::Proxy;
+use crate::registry;
+use crate::scheduler::Scheduler;
+use crate::state::log_sink::LogSink;
+use crate::wire;
+
+pub mod status;
 
 /// A whole request of an AWS API; ECR's `UploadLayerPart` is the largest, 20 MiB before Base64.
 const BODY_LIMIT: usize = 32 * 1024 * 1024;
+/// How long requests that are under way may take once the server is to stop.
+const FINISH: Duration = Duration::from_secs(5);
 
-/// Serves until `shutdown` resolves.
+/// Why the control plane does not run.
+#[derive(Debug)]
+pub enum ServeError {
+    /// No container engine; the message says how to start one.
+    Engine(EngineError),
+    /// The state directory or the listener.
+    Io(io::Error),
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Engine(error) => error.fmt(f),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ServeError {}
+
+impl From<io::Error> for ServeError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Serves until `shutdown` resolves or `POST /_local/stop` asks to stop. Containers keep running.
 pub async fn serve(
     listener: TcpListener,
     options: Options,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
+) -> Result<(), ServeError> {
     let cloud = Cloud::open(options, system_clock())?;
     cloud.set_endpoint(listener.local_addr()?);
-    axum::serve(listener, router(&cloud))
-        .with_graceful_shutdown(shutdown)
+    let access = RegistryAccess {
+        host: cloud.endpoint().to_string(),
+        username: registry::USERNAME.to_owned(),
+        password: cloud.registry().own_password().to_owned(),
+    };
+    let engine = DockerEngine::connect(cloud.instance(), Some(access))
         .await
+        .map_err(ServeError::Engine)?;
+    let sink = Arc::new(Discard);
+    Ok(serve_on(listener, cloud, Arc::new(engine), sink, shutdown).await?)
 }
 
-/// Every route.
+/// [`serve`] on another engine.
+pub async fn serve_on<E: Engine>(
+    listener: TcpListener,
+    cloud: Cloud,
+    engine: Arc<E>,
+    sink: Arc<dyn LogSink>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    cloud.set_endpoint(listener.local_addr()?);
+    let stop = CancellationToken::new();
+    let (scheduler, routes) = Scheduler::new(cloud.clone(), engine, sink);
+    let proxy = Arc::new(Proxy::start(routes, cloud.state_dir()));
+    let stopped = stop.clone();
+    let scheduler = tokio::spawn(scheduler.run(async move { stopped.cancelled().await }));
+    let on_request = stop.clone();
+    tokio::spawn(async move {
+        shutdown.await;
+        on_request.cancel();
+    });
+    let app = router(&cloud).merge(status::router(cloud, proxy, stop.clone()));
+    let server = axum::serve(listener, app).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let late = async {
+        stop.cancelled().await;
+        tokio::time::sleep(FINISH).await;
+    };
+    let served = tokio::select! {
+        served = async { server.await } => served,
+        () = late => Ok(()),
+    };
+    stop.cancel();
+    scheduler.await.map_err(io::Error::other)?;
+    served
+}
+
+/// The AWS APIs and the registry.
 pub fn router(cloud: &Cloud) -> Router {
     Router::new()
         .route("/", post(call))
@@ -65,4 +146,17 @@ fn respond(rendered: wire::Rendered, request_id: &str) -> Response {
         response.headers_mut().insert("x-amzn-errortype", value);
     }
     response
+}
+
+/// Until CloudWatch Logs is here.
+struct Discard;
+
+impl LogSink for Discard {
+    fn open(&self, _: &str, _: &str, _: bool) -> Result<(), crate::state::log_sink::GroupMissing> {
+        Ok(())
+    }
+    fn append(&self, _: &str, _: &str, _: &crate::engine::LogLine) {}
+    fn last_timestamp_ms(&self, _: &str, _: &str) -> Option<i64> {
+        None
+    }
 }

@@ -7,6 +7,12 @@
 //! name the instance (the control plane), cluster, task and container, so that
 //! it can be found, adopted or removed without any state file.
 
+pub(crate) mod archive;
+pub mod docker;
+pub mod endpoint;
+mod holder;
+pub mod labels;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;

@@ -43,6 +43,9 @@ use route::{Action, RepositoryAction};
 use store::Store;
 use uploads::Uploads;
 
+/// The user of every token.
+pub const USERNAME: &str = "AWS";
+
 const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
 
@@ -106,6 +109,11 @@ impl Registry {
     /// A new token for `docker login`; earlier ones stay valid. Writes a file.
     pub fn issue_token(&self) -> io::Result<AuthorizationToken> {
         self.0.tokens.issue(self.seconds())
+    }
+
+    /// The password with which the control plane itself pulls; it ends with the process. The user is [`USERNAME`].
+    pub fn own_password(&self) -> &str {
+        self.0.tokens.own()
     }
 
     /// Stores a manifest that came by the API rather than by `PUT`. Blocks.
@@ -252,3 +260,6 @@ async fn blocking<R: Send + 'static>(
         )),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ pub struct Page {
 }
 
 /// One page of a list as the answer's `member`. The token is the position, which AWS does not promise either.
-pub fn page(all: Vec<Value>, member: &str, page: &Page) -> Result<Value, ApiError> {
+pub(super) fn page(all: Vec<Value>, member: &str, page: &Page) -> Result<Value, ApiError> {
     let start = match &page.next_token {
         None => 0,
         Some(token) => token.parse::<usize>().map_err(|_| {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::container::ContainerDefinition;
+use super::container::{ContainerDefinition, Dependency};
 use super::definition::Definition;
 use super::deployment::{PLATFORM_VERSION, Revision};
 use super::service::Service;
@@ -109,10 +109,10 @@ impl Ecs {
     fn create_task(&mut self, definition: &Definition, order: Order<'_>, now: f64) -> String {
         let id = self.ids.hex(32);
         let interface = self.interface(order.config);
-        let containers = definition
-            .containers()
+        let definitions = definition.containers();
+        let containers = definitions
             .iter()
-            .map(|c| self.create_container(c))
+            .map(|c| self.create_container(c, &definitions))
             .collect();
         self.touch();
         self.tasks.insert(
@@ -150,13 +150,19 @@ impl Ecs {
         id
     }
 
-    fn create_container(&mut self, definition: &ContainerDefinition) -> Container {
+    fn create_container(
+        &mut self,
+        definition: &ContainerDefinition,
+        all: &[ContainerDefinition],
+    ) -> Container {
+        let waits = |d: &Dependency| d.container_name == definition.name && d.condition == "SUCCESS";
         Container {
             arn_id: self.ids.uuid(),
             name: definition.name.clone(),
             image: definition.image.clone(),
             essential: definition.is_essential(),
             checked: definition.health_check.is_some(),
+            must_succeed: all.iter().any(|c| c.depends_on.iter().any(waits)),
             cpu: definition.cpu,
             memory: definition.memory,
             memory_reservation: definition.memory_reservation,

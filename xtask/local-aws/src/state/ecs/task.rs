@@ -84,6 +84,9 @@ pub struct Container {
     pub essential: bool,
     /// Whether it has a health check.
     pub checked: bool,
+    /// Whether another one waits for its success.
+    #[serde(default)]
+    pub must_succeed: bool,
     /// CPU units.
     pub cpu: u32,
     /// MiB.

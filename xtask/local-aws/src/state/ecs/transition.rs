@@ -177,6 +177,7 @@ fn ended(task: &mut Task, name: &str, exit: Option<(i64, bool)>, now: f64) {
         return;
     };
     let first = container.status != ContainerStatus::Stopped;
+    let failed = container.must_succeed && exit.is_some_and(|(code, _)| code != 0);
     container.status = ContainerStatus::Stopped;
     if let Some((code, oom_killed)) = exit {
         container.exit_code = Some(code);
@@ -191,6 +192,10 @@ fn ended(task: &mut Task, name: &str, exit: Option<(i64, bool)>, now: f64) {
         halt(task, Stop::essential(), now);
     }
     run_if_started(task, now);
+    if failed {
+        // What waits for its success never starts (assumed wording).
+        halt(task, Stop::failed_to_start("Task failed to start"), now);
+    }
     settle_stop(task, now);
 }
 
@@ -218,6 +223,10 @@ fn observe(task: &mut Task, name: &str, status: Option<Status>, now: f64) {
         Some(Status::Running(health)) => {
             for container in task.containers.iter_mut().filter(|c| c.name == name) {
                 container.health = health.map_or(HealthStatus::Unknown, HealthStatus::from);
+            }
+            // Others wait for it to be healthy, or the task would run by now.
+            if task.last == Last::Pending && task.health() == HealthStatus::Unhealthy {
+                halt(task, Stop::unhealthy(), now);
             }
         }
         Some(Status::Exited { code, oom_killed }) => ended(task, name, Some((code, oom_killed)), now),

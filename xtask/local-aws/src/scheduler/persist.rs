@@ -1,0 +1,68 @@
+//! ECS's state on disk: one JSON file, replaced as a whole.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::saved;
+use crate::state::ecs::Ecs;
+
+const FILE: &str = "ecs.json";
+
+/// Reads the state. A file that cannot be read is moved aside, not overwritten; without a state
+/// everything on the engine that carries the instance's label is unknown, and removed.
+pub fn load(state_dir: &Path) -> io::Result<Option<Ecs>> {
+    let path = state_dir.join(FILE);
+    match saved::read_json(&path) {
+        Err(e) if e.kind() == io::ErrorKind::InvalidData => {
+            std::fs::rename(&path, aside(&path))?;
+            Ok(None)
+        }
+        read => read,
+    }
+}
+
+fn aside(path: &Path) -> PathBuf {
+    let free = |n: &u32| !path.with_extension(format!("json.unreadable-{n}")).exists();
+    let number = (1..).find(free).unwrap_or(0);
+    path.with_extension(format!("json.unreadable-{number}"))
+}
+
+/// Writes the state: complete or not at all, whenever the process ends.
+pub async fn save(state_dir: &Path, text: Vec<u8>) -> io::Result<()> {
+    let path = state_dir.join(FILE);
+    let written = tokio::task::spawn_blocking(move || saved::write_atomic(&path, &text));
+    written.await.map_err(io::Error::other)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Ids;
+    use crate::state::ecs::Place;
+
+    #[tokio::test]
+    async fn there_and_back() -> io::Result<()> {
+        let dir = tempfile::tempdir()?;
+        assert!(load(dir.path())?.is_none());
+        let mut ecs = Ecs::new(Place { region: "r".into() }, Ids::seeded(1));
+        ecs.create_cluster(None, serde_json::Map::new(), Vec::new())
+            .map_err(io::Error::other)?;
+        save(dir.path(), serde_json::to_vec(&ecs)?).await?;
+        let back = load(dir.path())?.ok_or_else(|| io::Error::other("no state"))?;
+        assert_eq!(back.clusters, ecs.clusters);
+        Ok(())
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_moved_aside() -> io::Result<()> {
+        let dir = tempfile::tempdir()?;
+        std::fs::write(dir.path().join(FILE), "{\"clus")?;
+        assert!(load(dir.path())?.is_none());
+        assert_eq!(
+            std::fs::read(dir.path().join("ecs.json.unreadable-1"))?,
+            b"{\"clus"
+        );
+        assert!(!dir.path().join(FILE).exists());
+        Ok(())
+    }
+}
