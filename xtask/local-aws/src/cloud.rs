@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::ids::Ids;
 use crate::registry::{self, Registry};
@@ -51,9 +51,10 @@ struct Inner {
     ids: Mutex<Ids>,
     ecs: Mutex<state::ecs::Ecs>,
     ecs_changed: Notify,
+    ecs_saved: watch::Sender<u64>,
     ec2: Saved<state::ec2::Ec2>,
     registry: Registry,
-    logs: Mutex<state::logs::Logs>,
+    logs: state::logs::Logs,
 }
 
 impl Cloud {
@@ -62,7 +63,7 @@ impl Cloud {
         let place = state::ecs::Place {
             region: options.region.clone(),
         };
-        let ecs = persist::load(&options.state_dir)?.filter(|ecs| ecs.place == place);
+        let ecs = persist::load(&options.state_dir, &options.region)?;
         let ecs = ecs.unwrap_or_else(|| state::ecs::Ecs::new(place, Ids::random()));
         let registry = Registry::open(&options.state_dir, registry::Options::default(), clock.clone())?;
         // Another region is another network.
@@ -71,9 +72,10 @@ impl Cloud {
         Ok(Self(Arc::new(Inner {
             ec2,
             registry,
-            logs: Mutex::new(state::logs::Logs::new(&options)),
+            logs: state::logs::Logs::new(&options),
             ecs: Mutex::new(ecs),
             ecs_changed: Notify::new(),
+            ecs_saved: watch::channel(0).0,
             options,
             clock,
             endpoint: OnceLock::new(),
@@ -140,6 +142,24 @@ impl Cloud {
         self.0.ecs_changed.notify_one();
     }
 
+    /// Told by the scheduler: this generation of ECS's state is on disk.
+    pub fn ecs_saved(&self, generation: u64) {
+        self.0.ecs_saved.send_replace(generation);
+    }
+
+    /// Resolves once what ECS's state is now is on disk: an answer that says "done" must be true
+    /// after a crash.
+    pub async fn ecs_is_saved(&self) {
+        let generation = self.ecs().generation;
+        let mut saved = self.0.ecs_saved.subscribe();
+        // The sender lives as long as `self`.
+        saved
+            .wait_for(|saved| *saved >= generation)
+            .await
+            .map(drop)
+            .unwrap_or_default();
+    }
+
     /// Resolves after the next change of ECS's state, or at once if there was one since the last call.
     pub async fn wait_for_ecs(&self) {
         self.0.ecs_changed.notified().await;
@@ -161,8 +181,8 @@ impl Cloud {
     }
 
     /// CloudWatch Logs' state.
-    pub fn logs(&self) -> MutexGuard<'_, state::logs::Logs> {
-        lock(&self.0.logs)
+    pub fn logs(&self) -> &state::logs::Logs {
+        &self.0.logs
     }
 }
 

@@ -16,9 +16,11 @@ use axum::routing::post;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::Request;
 use crate::cloud::{Cloud, Options, system_clock};
 use crate::engine::docker::{DockerEngine, RegistryAccess};
 use crate::engine::{Engine, EngineError};
+use crate::error::ApiError;
 use crate::proxy::Proxy;
 use crate::registry;
 use crate::scheduler::Scheduler;
@@ -29,6 +31,8 @@ pub mod status;
 
 /// A whole request of an AWS API; ECR's `UploadLayerPart` is the largest, 20 MiB before Base64.
 const BODY_LIMIT: usize = 32 * 1024 * 1024;
+/// How long a change may take to reach the disk.
+const SAVE: Duration = Duration::from_secs(10);
 /// How long requests that are under way may take once the server is to stop.
 const FINISH: Duration = Duration::from_secs(5);
 
@@ -74,7 +78,7 @@ pub async fn serve(
     let engine = DockerEngine::connect(cloud.instance(), Some(access))
         .await
         .map_err(ServeError::Engine)?;
-    let sink = Arc::new(Discard);
+    let sink = Arc::new(cloud.clone());
     Ok(serve_on(listener, cloud, Arc::new(engine), sink, shutdown).await?)
 }
 
@@ -125,10 +129,25 @@ async fn call(State(cloud): State<Cloud>, headers: HeaderMap, body: Bytes) -> Re
     let (call, request) = wire::parse(&headers, &body);
     let request_id = cloud.ids().uuid();
     let answer = match request {
-        Ok(request) => request.handle(&cloud).await,
+        Ok(request) => perform(&cloud, &call, request).await,
         Err(error) => Err(error),
     };
     respond(wire::render(&call, &request_id, answer.as_ref()), &request_id)
+}
+
+/// A change of ECS's state is on disk before it is confirmed.
+async fn perform(cloud: &Cloud, call: &wire::Call, request: Request) -> Result<serde_json::Value, ApiError> {
+    let reads = ["Describe", "List"]
+        .iter()
+        .any(|verb| call.operation.starts_with(verb));
+    let changes = matches!(request, Request::Ecs(_)) && !reads;
+    let answer = request.handle(cloud).await;
+    if changes && answer.is_ok() && tokio::time::timeout(SAVE, cloud.ecs_is_saved()).await.is_err() {
+        return Err(ApiError::server(
+            "The state of the control plane could not be saved.",
+        ));
+    }
+    answer
 }
 
 fn respond(rendered: wire::Rendered, request_id: &str) -> Response {
@@ -146,17 +165,4 @@ fn respond(rendered: wire::Rendered, request_id: &str) -> Response {
         response.headers_mut().insert("x-amzn-errortype", value);
     }
     response
-}
-
-/// Until CloudWatch Logs is here.
-struct Discard;
-
-impl LogSink for Discard {
-    fn open(&self, _: &str, _: &str, _: bool) -> Result<(), crate::state::log_sink::GroupMissing> {
-        Ok(())
-    }
-    fn append(&self, _: &str, _: &str, _: &crate::engine::LogLine) {}
-    fn last_timestamp_ms(&self, _: &str, _: &str) -> Option<i64> {
-        None
-    }
 }

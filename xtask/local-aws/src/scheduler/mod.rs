@@ -95,7 +95,8 @@ impl<E: Engine> Scheduler<E> {
                     // Events may have been lost meanwhile.
                     Seen::Connected => list.reset_immediately(),
                 },
-                () = self.context.cloud.wait_for_ecs() => {}
+                // Somebody waits for the answer.
+                () = self.context.cloud.wait_for_ecs() => save_at = Some(tokio::time::Instant::now()),
                 _ = list.tick() => self.list().await,
                 () = sleep_until(deadline) => {}
                 () = sleep_until(save_at) => {
@@ -172,7 +173,7 @@ impl<E: Engine> Scheduler<E> {
                         ecs.apply(task, outcome, now);
                     }
                     Report::Observed(container, status) => {
-                        ecs.observe(task, Some(&container), Some(status), now)
+                        ecs.observe(task, Some(&container), Some(status), now);
                     }
                 }
             }
@@ -242,8 +243,12 @@ impl<E: Engine> Scheduler<E> {
             (ecs.generation, serde_json::to_vec(&*ecs))
         };
         let Ok(text) = text else { return };
-        if persist::save(self.context.cloud.state_dir(), text).await.is_ok() {
+        if persist::save(self.context.cloud.state_dir(), self.context.cloud.region(), text)
+            .await
+            .is_ok()
+        {
             self.saved = generation;
+            self.context.cloud.ecs_saved(generation);
         }
     }
 }

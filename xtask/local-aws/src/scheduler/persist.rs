@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use crate::saved;
 use crate::state::ecs::Ecs;
 
-const FILE: &str = "ecs.json";
+/// One file for each region: another region is another world.
+fn file(state_dir: &Path, region: &str) -> PathBuf {
+    state_dir.join(format!("ecs-{region}.json"))
+}
 
 /// Reads the state. A file that cannot be read is moved aside, not overwritten; without a state
 /// everything on the engine that carries the instance's label is unknown, and removed.
-pub fn load(state_dir: &Path) -> io::Result<Option<Ecs>> {
-    let path = state_dir.join(FILE);
+pub fn load(state_dir: &Path, region: &str) -> io::Result<Option<Ecs>> {
+    let path = file(state_dir, region);
     match saved::read_json(&path) {
         Err(e) if e.kind() == io::ErrorKind::InvalidData => {
             std::fs::rename(&path, aside(&path))?;
@@ -28,8 +31,8 @@ fn aside(path: &Path) -> PathBuf {
 }
 
 /// Writes the state: complete or not at all, whenever the process ends.
-pub async fn save(state_dir: &Path, text: Vec<u8>) -> io::Result<()> {
-    let path = state_dir.join(FILE);
+pub async fn save(state_dir: &Path, region: &str, text: Vec<u8>) -> io::Result<()> {
+    let path = file(state_dir, region);
     let written = tokio::task::spawn_blocking(move || saved::write_atomic(&path, &text));
     written.await.map_err(io::Error::other)?
 }
@@ -43,12 +46,12 @@ mod tests {
     #[tokio::test]
     async fn there_and_back() -> io::Result<()> {
         let dir = tempfile::tempdir()?;
-        assert!(load(dir.path())?.is_none());
+        assert!(load(dir.path(), "r")?.is_none());
         let mut ecs = Ecs::new(Place { region: "r".into() }, Ids::seeded(1));
         ecs.create_cluster(None, serde_json::Map::new(), Vec::new())
             .map_err(io::Error::other)?;
-        save(dir.path(), serde_json::to_vec(&ecs)?).await?;
-        let back = load(dir.path())?.ok_or_else(|| io::Error::other("no state"))?;
+        save(dir.path(), "r", serde_json::to_vec(&ecs)?).await?;
+        let back = load(dir.path(), "r")?.ok_or_else(|| io::Error::other("no state"))?;
         assert_eq!(back.clusters, ecs.clusters);
         Ok(())
     }
@@ -56,13 +59,13 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_moved_aside() -> io::Result<()> {
         let dir = tempfile::tempdir()?;
-        std::fs::write(dir.path().join(FILE), "{\"clus")?;
-        assert!(load(dir.path())?.is_none());
+        std::fs::write(file(dir.path(), "r"), "{\"clus")?;
+        assert!(load(dir.path(), "r")?.is_none());
         assert_eq!(
-            std::fs::read(dir.path().join("ecs.json.unreadable-1"))?,
+            std::fs::read(dir.path().join("ecs-r.json.unreadable-1"))?,
             b"{\"clus"
         );
-        assert!(!dir.path().join(FILE).exists());
+        assert!(!file(dir.path(), "r").exists());
         Ok(())
     }
 }

@@ -123,10 +123,10 @@ async fn stop<E: Engine>(context: &Context<E>, task: &str, container: &str) -> V
     if let Some((id, timeout)) = &found {
         retried(|| context.engine.stop(id, *timeout)).await;
         let listed = context.engine.list().await.unwrap_or_default();
-        if let Some(seen) = listed.into_iter().find(|o| o.id == *id) {
-            if let Status::Exited { .. } = seen.status {
-                return vec![Report::Observed(container.to_owned(), seen.status)];
-            }
+        if let Some(seen) = listed.into_iter().find(|o| o.id == *id)
+            && let Status::Exited { .. } = seen.status
+        {
+            return vec![Report::Observed(container.to_owned(), seen.status)];
         }
     }
     vec![Report::Outcome(Outcome::Ended(container.to_owned()))]

@@ -84,7 +84,7 @@ impl Plane {
         self.until("steady", steady).await
     }
 
-    fn create(&self, container: Value, desired: u64) -> Outcome {
+    fn create(&self, container: &Value, desired: u64) -> Outcome {
         let mut ecs = self.cloud.ecs();
         let now = self.cloud.now();
         ecs.create_cluster(Some("c"), Map::new(), Vec::new())?;
@@ -118,7 +118,10 @@ impl Plane {
 }
 
 fn members(value: Value) -> Map<String, Value> {
-    value.as_object().cloned().unwrap_or_default()
+    match value {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
 }
 
 fn web() -> Value {
@@ -136,7 +139,7 @@ async fn world() -> Result<(tempfile::TempDir, TcpListener, Arc<FakeEngine>, Arc
 async fn a_service_becomes_steady_and_routed() -> Outcome {
     let (dir, listener, engine, logs) = world().await?;
     let plane = Plane::start(dir.path(), &engine, &logs)?;
-    plane.create(web(), 2)?;
+    plane.create(&web(), 2)?;
     plane.until_steady().await?;
     let routes = plane.routes.borrow().clone();
     assert_eq!(routes.len(), 1);
@@ -151,7 +154,7 @@ async fn a_service_becomes_steady_and_routed() -> Outcome {
 async fn a_container_that_dies_is_replaced() -> Outcome {
     let (dir, _listener, engine, logs) = world().await?;
     let plane = Plane::start(dir.path(), &engine, &logs)?;
-    plane.create(web(), 1)?;
+    plane.create(&web(), 1)?;
     plane.until_steady().await?;
     let first = engine
         .observed()
@@ -182,7 +185,7 @@ async fn a_container_that_dies_is_replaced() -> Outcome {
 async fn after_a_restart_what_runs_is_adopted_and_strangers_go() -> Outcome {
     let (dir, _listener, engine, logs) = world().await?;
     let plane = Plane::start(dir.path(), &engine, &logs)?;
-    plane.create(web(), 2)?;
+    plane.create(&web(), 2)?;
     plane.until_steady().await?;
     plane.stop().await?;
     let before = engine.observed();
@@ -211,13 +214,13 @@ async fn after_a_restart_what_runs_is_adopted_and_strangers_go() -> Outcome {
 async fn without_its_state_everything_is_cleaned() -> Outcome {
     let (dir, _listener, engine, logs) = world().await?;
     let plane = Plane::start(dir.path(), &engine, &logs)?;
-    plane.create(web(), 2)?;
+    plane.create(&web(), 2)?;
     plane.until_steady().await?;
     plane.stop().await?;
-    std::fs::write(dir.path().join("ecs.json"), "{")?;
+    std::fs::write(dir.path().join("ecs-r.json"), "{")?;
     let plane = Plane::start(dir.path(), &engine, &logs)?;
     plane.until("clean", |_| engine.observed().is_empty()).await?;
-    assert!(persist::load(dir.path()).is_ok());
+    assert!(persist::load(dir.path(), "r").is_ok());
     plane.stop().await
 }
 
@@ -241,7 +244,7 @@ async fn failures_say_why() -> Outcome {
     for (container, expected) in cases {
         let (dir, _listener, engine, logs) = world().await?;
         let plane = Plane::start(dir.path(), &engine, &logs)?;
-        plane.create(container, 1)?;
+        plane.create(&container, 1)?;
         plane
             .until("failed", |s| s["deployments"][0]["rolloutState"] == "FAILED")
             .await?;
@@ -262,13 +265,13 @@ async fn secrets_reach_the_container_and_nothing_else() -> Outcome {
     std::fs::write(dir.path().join("secrets.json"), r#"{"/db/password": "hunter2"}"#)?;
     let plane = Plane::start(dir.path(), &engine, &logs)?;
     plane.create(
-        json!({"name": "a", "image": "a", "secrets": [{"name": "P", "valueFrom": "/db/password"}]}),
+        &json!({"name": "a", "image": "a", "secrets": [{"name": "P", "valueFrom": "/db/password"}]}),
         1,
     )?;
     plane.until_steady().await?;
     assert!(engine.environment("a").contains(&("P".into(), "hunter2".into())));
     plane.stop().await?;
-    assert!(!std::fs::read_to_string(dir.path().join("ecs.json"))?.contains("hunter2"));
+    assert!(!std::fs::read_to_string(dir.path().join("ecs-r.json"))?.contains("hunter2"));
     Ok(())
 }
 
@@ -278,7 +281,7 @@ async fn last_lines_arrive_before_a_task_is_removed() -> Outcome {
     let plane = Plane::start(dir.path(), &engine, &logs)?;
     let container = json!({"name": "a", "image": "a", "command": ["exit"], "logConfiguration": {
         "logDriver": "awslogs", "options": {"awslogs-group": "/there", "awslogs-region": "r", "awslogs-stream-prefix": "p"}}});
-    plane.create(container, 1)?;
+    plane.create(&container, 1)?;
     let stopped = |_: &Value| plane.cloud.ecs().tasks.values().any(|t| t.stopped_at.is_some());
     plane.until("stopped", stopped).await?;
     let streams = lock(&logs.0).clone();

@@ -97,7 +97,7 @@ pub(super) fn delete(cloud: &Cloud, input: &Delete) -> Result<Value, ApiError> {
     Ok(answer)
 }
 
-pub(super) fn put_providers(cloud: &Cloud, input: PutProviders) -> Result<Value, ApiError> {
+pub(super) fn put_providers(cloud: &Cloud, input: &PutProviders) -> Result<Value, ApiError> {
     let mut ecs = cloud.ecs();
     let name = ecs.cluster_name(Some(&input.cluster))?;
     if let Some(unknown) = input

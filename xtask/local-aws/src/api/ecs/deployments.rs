@@ -120,7 +120,7 @@ fn each(
     json!({member: found, "failures": failures})
 }
 
-pub(super) fn stop(cloud: &Cloud, input: Stop) -> Result<Value, ApiError> {
+pub(super) fn stop(cloud: &Cloud, input: &Stop) -> Result<Value, ApiError> {
     let now = cloud.now();
     cloud
         .ecs()

@@ -508,7 +508,6 @@ async fn holders_start_at_the_same_time_and_another_instance_stays() {
                     .docker
                     .list_networks(Some(bollard::query_parameters::ListNetworksOptions {
                         filters: Some(labels::of_instance(&bench.instance)),
-                        ..Default::default()
                     }));
             assert_eq!(networks.await.expect("lists").len(), 1);
         })

@@ -90,7 +90,7 @@ impl World {
         name
     }
 
-    fn create(&mut self, definition: &str, desired: u64, configuration: Value) {
+    fn create(&mut self, definition: &str, desired: u64, configuration: &Value) {
         let input = json!({
             "cluster": "c", "serviceName": "s", "taskDefinition": definition, "desiredCount": desired,
             "launchType": "FARGATE", "networkConfiguration": network(), "deploymentConfiguration": configuration,

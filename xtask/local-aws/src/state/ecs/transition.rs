@@ -77,8 +77,8 @@ impl Ecs {
 fn apply(task: &mut Task, outcome: Outcome, now: f64) {
     match outcome {
         Outcome::Held(holder) => held(task, holder.id.0, holder.published, now),
-        Outcome::Pulled(name, facts) => pulled(task, &name, facts, now),
-        Outcome::Started(name, id) => started(task, &name, id, now),
+        Outcome::Pulled(name, facts) => pulled(task, &name, &facts, now),
+        Outcome::Started(name, id) => started(task, &name, &id, now),
         Outcome::Ready => task.ready = true,
         Outcome::Failed(container, reason) => failed(task, container, reason, now),
         Outcome::Ended(name) => ended(task, &name, None, now),
@@ -104,7 +104,7 @@ fn held(task: &mut Task, id: String, published: BTreeMap<u16, SocketAddr>, now: 
     }
 }
 
-fn pulled(task: &mut Task, name: &str, facts: ImageFacts, now: f64) {
+fn pulled(task: &mut Task, name: &str, facts: &ImageFacts, now: f64) {
     for container in task.containers.iter_mut().filter(|c| c.name == name) {
         container.digest = facts.digest.clone();
         if container.status == ContainerStatus::Pending {
@@ -120,9 +120,9 @@ fn pulled(task: &mut Task, name: &str, facts: ImageFacts, now: f64) {
     }
 }
 
-fn started(task: &mut Task, name: &str, id: String, now: f64) {
+fn started(task: &mut Task, name: &str, id: &str, now: f64) {
     for container in task.containers.iter_mut().filter(|c| c.name == name) {
-        container.runtime_id = Some(id.clone());
+        container.runtime_id = Some(id.to_owned());
         if container.status < ContainerStatus::Running {
             container.status = ContainerStatus::Running;
         }

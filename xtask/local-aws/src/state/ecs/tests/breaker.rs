@@ -12,7 +12,7 @@ fn breaker(rollback: bool) -> Value {
 }
 
 /// A steady service, then an update to tasks that fail.
-fn failing(program: Program, configuration: Value) -> World {
+fn failing(program: Program, configuration: &Value) -> World {
     let mut world = World::new();
     let good = world.register(Program::Runs);
     world.create(&good, 2, configuration);
@@ -34,7 +34,7 @@ fn last(world: &World) -> Value {
 
 #[test]
 fn it_rolls_back_to_the_last_that_completed() {
-    let mut world = failing(Program::NoImage, breaker(true));
+    let mut world = failing(Program::NoImage, &breaker(true));
     world.until("rolled back", |s| {
         s["deployments"][0]["rolloutStateReason"]
             .to_string()
@@ -78,7 +78,7 @@ fn it_rolls_back_to_the_last_that_completed() {
 
 #[test]
 fn failed_health_checks_count_too() {
-    let mut world = failing(Program::Sick, breaker(true));
+    let mut world = failing(Program::Sick, &breaker(true));
     world.until("failed", |s| {
         s["deployments"]
             .as_array()
@@ -90,7 +90,7 @@ fn failed_health_checks_count_too() {
 
 #[test]
 fn a_crash_after_the_start_does_not_trip_it() {
-    let mut world = failing(Program::Crashes, breaker(true));
+    let mut world = failing(Program::Crashes, &breaker(true));
     world.rounds(60);
     assert_eq!(world.statuses(), [Status::Successful, Status::InProgress]);
     assert_eq!(world.service()["deployments"][0]["failedTasks"], 0);
@@ -104,7 +104,7 @@ fn a_crash_after_the_start_does_not_trip_it() {
 
 #[test]
 fn without_rollback_it_stalls() {
-    let mut world = failing(Program::NoImage, breaker(false));
+    let mut world = failing(Program::NoImage, &breaker(false));
     world.until("failed", |s| s["deployments"][0]["rolloutState"] == "FAILED");
     world.rounds(5);
     let tasks = world.ecs.tasks.len();
@@ -118,7 +118,7 @@ fn without_rollback_it_stalls() {
 fn with_nothing_to_roll_back_to_it_stalls() {
     let mut world = World::new();
     let bad = world.register(Program::NoImage);
-    world.create(&bad, 1, breaker(true));
+    world.create(&bad, 1, &breaker(true));
     world.until("failed", |s| s["deployments"][0]["rolloutState"] == "FAILED");
     world.rounds(20);
     assert_eq!(world.statuses(), [Status::RollbackFailed]);
@@ -141,7 +141,7 @@ fn with_nothing_to_roll_back_to_it_stalls() {
 
 #[test]
 fn without_a_breaker_it_tries_on() {
-    let mut world = failing(Program::NoImage, json!({}));
+    let mut world = failing(Program::NoImage, &json!({}));
     world.rounds(80);
     assert_eq!(world.statuses(), [Status::Successful, Status::InProgress]);
     assert!(
@@ -154,7 +154,7 @@ fn without_a_breaker_it_tries_on() {
 
 #[test]
 fn a_stop_request_rolls_back() {
-    let mut world = failing(Program::NoImage, json!({}));
+    let mut world = failing(Program::NoImage, &json!({}));
     world.rounds(2);
     let arn = last(&world)["serviceDeploymentArn"]
         .as_str()
@@ -180,7 +180,7 @@ fn a_stop_request_rolls_back() {
 fn a_healthy_task_resets_the_count() {
     let mut world = World::new();
     let bad = world.register(Program::NoImage);
-    world.create(&bad, 1, breaker(true));
+    world.create(&bad, 1, &breaker(true));
     world.until("two failures", |s| s["deployments"][0]["failedTasks"] == 2);
     world.programs[0].1 = Program::Healthy;
     world.until_steady();

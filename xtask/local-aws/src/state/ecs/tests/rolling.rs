@@ -148,7 +148,7 @@ fn limits_hold() {
 fn the_story_of_an_update() {
     let mut world = World::new();
     let first = world.register(Program::Runs);
-    world.create(&first, 2, json!({}));
+    world.create(&first, 2, &json!({}));
     assert_eq!(world.statuses(), [Status::Pending]);
     world.until_steady();
     assert_eq!(world.statuses(), [Status::Successful]);
@@ -190,7 +190,7 @@ fn stop_before_start_honours_the_minimum() {
     world.create(
         &first,
         4,
-        json!({"maximumPercent": 100, "minimumHealthyPercent": 50}),
+        &json!({"maximumPercent": 100, "minimumHealthyPercent": 50}),
     );
     world.until_steady();
     world.forget_limits();
@@ -207,7 +207,7 @@ fn stop_before_start_honours_the_minimum() {
 fn what_changes_in_place_starts_no_deployment() {
     let mut world = World::new();
     let first = world.register(Program::Runs);
-    world.create(&first, 1, json!({}));
+    world.create(&first, 1, &json!({}));
     world.until_steady();
     let id = world.service()["deployments"][0]["id"].clone();
     world
@@ -234,7 +234,7 @@ fn what_changes_in_place_starts_no_deployment() {
 fn a_newer_deployment_takes_over() {
     let mut world = World::new();
     let first = world.register(Program::Runs);
-    world.create(&first, 2, json!({}));
+    world.create(&first, 2, &json!({}));
     world.until_steady();
     let bad = world.register(Program::NoImage);
     world.update(json!({"taskDefinition": bad})).expect("an update");
@@ -253,7 +253,7 @@ fn a_newer_deployment_takes_over() {
 fn a_deleted_service_drains() {
     let mut world = World::new();
     let first = world.register(Program::Runs);
-    world.create(&first, 2, json!({}));
+    world.create(&first, 2, &json!({}));
     world.until_steady();
     let error = world
         .ecs
@@ -275,7 +275,7 @@ fn a_deleted_service_drains() {
 fn a_desired_count_of_zero_is_steady() {
     let mut world = World::new();
     let first = world.register(Program::Runs);
-    world.create(&first, 0, json!({}));
+    world.create(&first, 0, &json!({}));
     world.until_steady();
     assert_eq!(world.statuses(), [Status::Successful]);
 }
@@ -284,7 +284,7 @@ fn a_desired_count_of_zero_is_steady() {
 fn a_task_that_dies_is_replaced() {
     let mut world = World::new();
     let first = world.register(Program::Runs);
-    world.create(&first, 1, json!({}));
+    world.create(&first, 1, &json!({}));
     world.until_steady();
     let id = world.ecs.tasks_of("c", "s").next().expect("a task").id.clone();
     let seen = crate::engine::Status::Exited {

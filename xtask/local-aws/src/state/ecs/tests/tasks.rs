@@ -139,7 +139,7 @@ fn a_task_that_is_stopped_while_it_is_made_goes_away() {
 fn an_interface_is_described() {
     let mut world = World::new();
     let definition = world.register(Program::Runs);
-    world.create(&definition, 1, json!({}));
+    world.create(&definition, 1, &json!({}));
     world.until_steady();
     let task = world.ecs.tasks_of("c", "s").next().expect("a task");
     let described = world.ecs.render_task(task, true);
