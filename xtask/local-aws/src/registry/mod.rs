@@ -260,3 +260,6 @@ async fn blocking<R: Send + 'static>(
         )),
     }
 }
+
+#[cfg(test)]
+mod tests;
