@@ -23,9 +23,15 @@ pub struct Engine {
 pub async fn connect(events: &Events) -> Result<Engine> {
     let step = events.start(Phase::Read, "container engine");
     let endpoint = endpoint::from_process().map_err(|e| unreachable(&e.to_string()))?;
-    let docker = endpoint.connect().await.map_err(|e| unreachable(&e.to_string()))?;
+    let docker = endpoint
+        .connect()
+        .await
+        .map_err(|e| unreachable(&e.to_string()))?;
     let engine = Engine::of(docker).await?;
-    step.finish(Done::Unchanged, format!("{} at `{}`", engine.version, endpoint.url));
+    step.finish(
+        Done::Unchanged,
+        format!("{} at `{}`", engine.version, endpoint.url),
+    );
     Ok(engine)
 }
 
@@ -36,7 +42,9 @@ impl Engine {
         let docker = docker.negotiate_version().await.map_err(failed)?;
         let version = docker.version().await.map_err(failed)?;
         let components = version.components.unwrap_or_default();
-        let podman = components.iter().any(|component| component.name.contains("Podman"));
+        let podman = components
+            .iter()
+            .any(|component| component.name.contains("Podman"));
         let name = if podman { "Podman" } else { "Docker Engine" };
         Ok(Self {
             docker,
@@ -109,7 +117,9 @@ mod tests {
 
     #[test]
     fn no_engine_says_how_to_get_one() {
-        let error = unreachable("no container engine answers at `unix:///x.sock` (the default): not found; start it with `sudo systemctl start docker`");
+        let error = unreachable(
+            "no container engine answers at `unix:///x.sock` (the default): not found; start it with `sudo systemctl start docker`",
+        );
         assert_eq!(error.kind, Kind::Preflight);
         insta::assert_snapshot!(error, @"no container engine answers at `unix:///x.sock` (the default): not found");
         insta::assert_snapshot!(error.hints.join("\n"), @r"

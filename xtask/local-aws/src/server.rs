@@ -77,6 +77,7 @@ pub async fn serve(
         host: cloud.endpoint().to_string(),
         username: registry::USERNAME.to_owned(),
         password: cloud.registry().own_password().to_owned(),
+        source: Some(Arc::new(cloud.registry().clone())),
     };
     let engine = DockerEngine::connect(cloud.instance(), Some(access))
         .await

@@ -32,7 +32,10 @@ impl std::fmt::Display for Unfit {
             Self::Machine(EM_AARCH64) => f.write_str("it is for aarch64"),
             Self::Machine(number) => write!(f, "it is for another CPU (ELF machine {number})"),
             Self::Dynamic(linker) => {
-                write!(f, "it is linked dynamically: it needs `{linker}`, which an image without a base does not have")
+                write!(
+                    f,
+                    "it is linked dynamically: it needs `{linker}`, which an image without a base does not have"
+                )
             }
         }
     }
@@ -51,7 +54,11 @@ pub(crate) fn check(path: &Path, platform: Platform, check_linker: bool) -> io::
 fn examine<F: Read + Seek>(file: &mut F, platform: Platform) -> io::Result<Result<(), Unfit>> {
     let mut header = [0; HEADER];
     if let Err(e) = file.read_exact(&mut header) {
-        return if e.kind() == io::ErrorKind::UnexpectedEof { Ok(Err(Unfit::NotElf)) } else { Err(e) };
+        return if e.kind() == io::ErrorKind::UnexpectedEof {
+            Ok(Err(Unfit::NotElf))
+        } else {
+            Err(e)
+        };
     }
     // Class 2 is 64 bit, data 1 little-endian.
     if !header.starts_with(b"\x7fELF\x02\x01") {

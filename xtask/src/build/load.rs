@@ -18,7 +18,9 @@ pub(super) async fn load(engine: &Engine, image: Minimal, step: &Running) -> Res
     step.progress("loading into the engine");
     let source = image.clone();
     let (body, writing) = pipe::pipe(move |out| {
-        source.write(out).map_err(|e| Error::new(Kind::Build, "the image could not be sent").caused_by(e))
+        source
+            .write(out)
+            .map_err(|e| Error::new(Kind::Build, "the image could not be sent").caused_by(e))
     });
     let announced = super::outcome(send(engine, body).await, writing).await?;
     let id = match present(engine, &image).await? {
@@ -34,7 +36,9 @@ async fn present(engine: &Engine, image: &Minimal) -> Result<Option<String>> {
         match engine.docker().inspect_image(id).await {
             Ok(found) => return Ok(found.id.or_else(|| Some(id.to_owned()))),
             Err(Docker::DockerResponseServerError { status_code: 404, .. }) => {}
-            Err(e) => return Err(Error::new(Kind::Build, "the engine's images cannot be read").caused_by(text(&e))),
+            Err(e) => {
+                return Err(Error::new(Kind::Build, "the engine's images cannot be read").caused_by(text(&e)));
+            }
         }
     }
     Ok(None)
@@ -49,9 +53,8 @@ async fn send(
     let mut messages = docker.import_image(options, bollard::body_try_stream(body), None);
     let mut id = None;
     while let Some(message) = messages.next().await {
-        let message = message.map_err(|e| {
-            Error::new(Kind::Build, "the engine refused the image").caused_by(text(&e))
-        })?;
+        let message = message
+            .map_err(|e| Error::new(Kind::Build, "the engine refused the image").caused_by(text(&e)))?;
         id = message.stream.as_deref().and_then(loaded_id).or(id);
     }
     Ok(id)

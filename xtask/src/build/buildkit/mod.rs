@@ -78,7 +78,11 @@ fn supported(engine: &Engine, name: &str) -> Result<()> {
 }
 
 fn options(request: &Request<'_>) -> BuildImageOptions {
-    let args = request.args.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    let args = request
+        .args
+        .iter()
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
     BuildImageOptions {
         dockerfile: request.dockerfile.to_owned(),
         target: request.target.unwrap_or_default().to_owned(),
@@ -95,7 +99,11 @@ fn options(request: &Request<'_>) -> BuildImageOptions {
 fn session() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
-    format!("xtask-{}-{since}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+    format!(
+        "xtask-{}-{since}-{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    )
 }
 
 fn receive(info: BuildInfo, trace: &mut Trace, step: &Running) -> Option<String> {
@@ -117,7 +125,10 @@ fn receive(info: BuildInfo, trace: &mut Trace, step: &Running) -> Option<String>
 fn failed(name: &str, trace: &Trace, cause: impl ToString) -> Error {
     let cause = cause.to_string();
     let error = match trace.failed_step() {
-        Some(step) => Error::new(Kind::Build, format!("building `{name}` failed at `{}`", step.name)),
+        Some(step) => Error::new(
+            Kind::Build,
+            format!("building `{name}` failed at `{}`", step.name),
+        ),
         None => Error::new(Kind::Build, format!("building `{name}` failed")),
     };
     let log = trace.failed_step().map(|step| step.log()).unwrap_or_default();
@@ -131,16 +142,30 @@ fn failed(name: &str, trace: &Trace, cause: impl ToString) -> Error {
 
 fn hint(cause: &str) -> Option<&'static str> {
     let has = |needles: &[&str]| needles.iter().any(|needle| cause.contains(needle));
-    if has(&["no basic auth credentials", "pull access denied", "authorization failed", "401 Unauthorized"]) {
-        return Some("a base image needs a login: `docker login REGISTRY`, or a credential helper in Docker's configuration");
+    if has(&[
+        "no basic auth credentials",
+        "pull access denied",
+        "authorization failed",
+        "401 Unauthorized",
+    ]) {
+        return Some(
+            "a base image needs a login: `docker login REGISTRY`, or a credential helper in Docker's configuration",
+        );
     }
     if has(&["no match for platform", "does not match the specified platform"]) {
         return Some("a base image does not exist for this platform: choose another `platform` or base");
     }
     if has(&["exec format error"]) {
-        return Some("the engine cannot run programs of this platform: install QEMU's binfmt handlers (`docker run --privileged tonistiigi/binfmt --install all`)");
+        return Some(
+            "the engine cannot run programs of this platform: install QEMU's binfmt handlers (`docker run --privileged tonistiigi/binfmt --install all`)",
+        );
     }
-    if has(&["i/o timeout", "connection refused", "no such host", "TLS handshake timeout"]) {
+    if has(&[
+        "i/o timeout",
+        "connection refused",
+        "no such host",
+        "TLS handshake timeout",
+    ]) {
         return Some("the engine could not reach a registry: check its network and proxy settings");
     }
     None

@@ -72,7 +72,9 @@ impl Trace {
     }
 
     fn ended(&mut self, vertex: &Vertex, news: &mut News) {
-        let Some(step) = self.steps.get_mut(&vertex.digest) else { return };
+        let Some(step) = self.steps.get_mut(&vertex.digest) else {
+            return;
+        };
         let first = !step.completed && vertex.completed.is_some();
         step.completed |= vertex.completed.is_some();
         if !vertex.error.is_empty() && !is_cancelled(&vertex.error) && self.failed.is_none() {
@@ -90,15 +92,24 @@ impl Trace {
 impl Step {
     /// The last lines, for the error.
     pub(super) fn log(&self) -> String {
-        self.tail.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
+        self.tail
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     fn write(&mut self, bytes: &[u8]) -> Vec<String> {
         self.open.extend_from_slice(bytes);
-        let Some(end) = self.open.iter().rposition(|byte| *byte == b'\n') else { return Vec::new() };
+        let Some(end) = self.open.iter().rposition(|byte| *byte == b'\n') else {
+            return Vec::new();
+        };
         let rest = self.open.split_off(end + 1);
         let complete = std::mem::replace(&mut self.open, rest);
-        let lines: Vec<String> = String::from_utf8_lossy(&complete).lines().map(last_state).collect();
+        let lines: Vec<String> = String::from_utf8_lossy(&complete)
+            .lines()
+            .map(last_state)
+            .collect();
         lines.iter().for_each(|line| self.keep(line));
         lines
     }
@@ -136,7 +147,11 @@ fn is_cancelled(error: &str) -> bool {
 
 fn verdict(vertex: &Vertex) -> String {
     if !vertex.error.is_empty() {
-        return if is_cancelled(&vertex.error) { "cancelled".to_owned() } else { "failed".to_owned() };
+        return if is_cancelled(&vertex.error) {
+            "cancelled".to_owned()
+        } else {
+            "failed".to_owned()
+        };
     }
     if vertex.cached {
         return "cached".to_owned();
@@ -172,17 +187,28 @@ mod tests {
             }
             vertex
         });
-        let logs = json["logs"].as_array().into_iter().flatten().map(|log| VertexLog {
-            vertex: text(log, "vertex"),
-            msg: text(log, "msg").into_bytes(),
-            ..VertexLog::default()
-        });
-        StatusResponse { vertexes: vertexes.collect(), logs: logs.collect(), ..StatusResponse::default() }
+        let logs = json["logs"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|log| VertexLog {
+                vertex: text(log, "vertex"),
+                msg: text(log, "msg").into_bytes(),
+                ..VertexLog::default()
+            });
+        StatusResponse {
+            vertexes: vertexes.collect(),
+            logs: logs.collect(),
+            ..StatusResponse::default()
+        }
     }
 
     fn lines(updates: Vec<serde_json::Value>) -> (Trace, String) {
         let mut trace = Trace::default();
-        let lines: Vec<String> = updates.into_iter().flat_map(|u| trace.update(status(u)).lines).collect();
+        let lines: Vec<String> = updates
+            .into_iter()
+            .flat_map(|u| trace.update(status(u)).lines)
+            .collect();
         (trace, lines.join("\n"))
     }
 

@@ -23,13 +23,18 @@ impl CargoConfig {
         {
             places.push(home);
         }
-        let tables = places.iter().map(|place| table(place)).collect::<Result<Vec<_>>>()?;
+        let tables = places
+            .iter()
+            .map(|place| table(place))
+            .collect::<Result<Vec<_>>>()?;
         Ok(Self(tables.into_iter().flatten().collect()))
     }
 
     /// `target.<triple>.linker`
     pub(super) fn linker(&self, triple: &str) -> Option<&str> {
-        self.0.iter().find_map(|table| at(table, &["target", triple, "linker"])?.as_str())
+        self.0
+            .iter()
+            .find_map(|table| at(table, &["target", triple, "linker"])?.as_str())
     }
 
     /// Whether some `target.….rustflags` applies or may apply; cargo then ignores `build.rustflags`.
@@ -42,7 +47,11 @@ impl CargoConfig {
 
     /// `build.rustflags` of all files, in cargo's order: nearer files add to the end.
     pub(super) fn build_rustflags(&self) -> Vec<String> {
-        let lists = self.0.iter().rev().filter_map(|table| at(table, &["build", "rustflags"]));
+        let lists = self
+            .0
+            .iter()
+            .rev()
+            .filter_map(|table| at(table, &["build", "rustflags"]));
         lists.flat_map(words).collect()
     }
 
@@ -57,8 +66,11 @@ fn table(place: &Path) -> Result<Option<Table>> {
     for path in [place.join("config"), place.join("config.toml")] {
         if let Ok(text) = std::fs::read_to_string(&path) {
             return toml::from_str(&text).map(Some).map_err(|e| {
-                Error::new(Kind::Build, format!("cargo's configuration `{}` is not valid", path.display()))
-                    .caused_by(e)
+                Error::new(
+                    Kind::Build,
+                    format!("cargo's configuration `{}` is not valid", path.display()),
+                )
+                .caused_by(e)
             });
         }
     }
@@ -68,14 +80,21 @@ fn table(place: &Path) -> Result<Option<Table>> {
 fn at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Value> {
     let (first, rest) = path.split_first()?;
     let value = table.get(*first)?;
-    if rest.is_empty() { Some(value) } else { at(value.as_table()?, rest) }
+    if rest.is_empty() {
+        Some(value)
+    } else {
+        at(value.as_table()?, rest)
+    }
 }
 
 /// An array of strings, or one string to be split at blanks.
 fn words(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) => text.split_whitespace().map(str::to_owned).collect(),
-        Value::Array(items) => items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect(),
+        Value::Array(items) => items
+            .iter()
+            .filter_map(|item| item.as_str().map(str::to_owned))
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -89,8 +108,14 @@ mod tests {
         let dir = tempfile::tempdir().expect("tempdir");
         let inner = dir.path().join("work/space");
         for (place, text) in [
-            (dir.path().join("work/.cargo"), "build.rustflags = '-C opt-level=1'\n[target.t]\nlinker = 'outer'"),
-            (inner.join(".cargo"), "build.rustflags = ['--cfg', 'x']\n[target.t]\nlinker = 'inner'"),
+            (
+                dir.path().join("work/.cargo"),
+                "build.rustflags = '-C opt-level=1'\n[target.t]\nlinker = 'outer'",
+            ),
+            (
+                inner.join(".cargo"),
+                "build.rustflags = ['--cfg', 'x']\n[target.t]\nlinker = 'inner'",
+            ),
         ] {
             std::fs::create_dir_all(&place).expect("mkdir");
             std::fs::write(place.join("config.toml"), text).expect("write");
@@ -98,7 +123,10 @@ mod tests {
         let config = CargoConfig::read(&inner).expect("reads");
         assert_eq!(config.linker("t"), Some("inner"));
         let flags = config.build_rustflags();
-        assert!(flags.ends_with(&["-C".into(), "opt-level=1".into(), "--cfg".into(), "x".into()]), "{flags:?}");
+        assert!(
+            flags.ends_with(&["-C".into(), "opt-level=1".into(), "--cfg".into(), "x".into()]),
+            "{flags:?}"
+        );
         assert!(!config.has_target_rustflags("t"));
     }
 

@@ -73,7 +73,11 @@ fn group(
             Ok((binary, link)) => {
                 let key = key(image, *platform);
                 let group = groups.entry(key.clone());
-                let group = group.or_insert_with(|| Group { key, members: BTreeMap::new(), link });
+                let group = group.or_insert_with(|| Group {
+                    key,
+                    members: BTreeMap::new(),
+                    link,
+                });
                 group.members.insert(*index, binary);
             }
         }
@@ -119,7 +123,8 @@ impl Group {
 
     /// The names of the binaries, for people.
     fn subject(&self) -> String {
-        let names: std::collections::BTreeSet<&str> = self.members.values().map(|b| b.name.as_str()).collect();
+        let names: std::collections::BTreeSet<&str> =
+            self.members.values().map(|b| b.name.as_str()).collect();
         names.into_iter().collect::<Vec<_>>().join(", ")
     }
 
@@ -129,7 +134,8 @@ impl Group {
         let mut add = |name: &str, value: &str| arguments.extend([name.to_owned(), value.to_owned()]);
         let packages: std::collections::BTreeSet<&str> =
             self.members.values().map(|b| b.package.as_str()).collect();
-        let names: std::collections::BTreeSet<&str> = self.members.values().map(|b| b.name.as_str()).collect();
+        let names: std::collections::BTreeSet<&str> =
+            self.members.values().map(|b| b.name.as_str()).collect();
         packages.iter().for_each(|package| add("--package", package));
         names.iter().for_each(|name| add("--bin", name));
         add("--profile", &self.key.profile);
@@ -138,10 +144,15 @@ impl Group {
             // A feature is the package's own; with several packages cargo wants to know whose.
             match feature.contains('/') {
                 true => add("--features", feature),
-                false => packages.iter().for_each(|package| add("--features", &format!("{package}/{feature}"))),
+                false => packages
+                    .iter()
+                    .for_each(|package| add("--features", &format!("{package}/{feature}"))),
             }
         }
-        self.link.config.iter().for_each(|setting| add("--config", setting));
+        self.link
+            .config
+            .iter()
+            .for_each(|setting| add("--config", setting));
         if !self.key.default_features {
             arguments.push("--no-default-features".to_owned());
         }

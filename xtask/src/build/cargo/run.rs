@@ -52,13 +52,19 @@ fn is_cargos(name: &str) -> bool {
 
 /// Runs a short command to its end; what it printed.
 pub(super) async fn output(command: std::process::Command, what: &str) -> Result<Vec<u8>> {
-    let output = Command::from(command).stdin(Stdio::null()).kill_on_drop(true).output().await;
+    let output = Command::from(command)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await;
     let output = output.map_err(|e| not_started(what, e))?;
     if output.status.success() {
         return Ok(output.stdout);
     }
-    Err(Error::new(Kind::Build, format!("`{what}` failed ({})", output.status))
-        .detail(String::from_utf8_lossy(&output.stderr).trim_end().to_owned()))
+    Err(
+        Error::new(Kind::Build, format!("`{what}` failed ({})", output.status))
+            .detail(String::from_utf8_lossy(&output.stderr).trim_end().to_owned()),
+    )
 }
 
 fn not_started(what: &str, e: std::io::Error) -> Error {
@@ -132,11 +138,15 @@ async fn artifacts(output: Option<impl AsyncRead + Unpin>) -> (Built, bool) {
 
 /// Lines that are no such message (a build script may print anything) are not an error.
 fn artifact(line: &str, built: &mut Built, fresh: &mut bool) {
-    let Ok(message) = serde_json::from_str::<Message>(line) else { return };
+    let Ok(message) = serde_json::from_str::<Message>(line) else {
+        return;
+    };
     if message.reason != "compiler-artifact" {
         return;
     }
-    if let (Some(package), Some(target), Some(path)) = (message.package_id, message.target, message.executable) {
+    if let (Some(package), Some(target), Some(path)) =
+        (message.package_id, message.target, message.executable)
+    {
         *fresh &= message.fresh.unwrap_or(false);
         built.insert((package, target.name), path);
     }
@@ -162,7 +172,14 @@ async fn stream(output: Option<impl AsyncRead + Unpin>, step: &Running) -> VecDe
 
 /// `Compiling x v1.0`, `Blocking waiting for …`, without colours.
 fn activity(line: &str) -> Option<String> {
-    const VERBS: [&str; 6] = ["Compiling", "Building", "Downloading", "Downloaded", "Updating", "Blocking"];
+    const VERBS: [&str; 6] = [
+        "Compiling",
+        "Building",
+        "Downloading",
+        "Downloaded",
+        "Updating",
+        "Blocking",
+    ];
     let plain = without_escapes(line);
     let text = plain.trim();
     let (verb, _) = text.split_once(' ')?;
@@ -184,8 +201,15 @@ fn without_escapes(line: &str) -> String {
 }
 
 fn failed(group: &Group, tail: &VecDeque<String>) -> Error {
-    let text = tail.iter().map(|line| without_escapes(line)).collect::<Vec<_>>().join("\n");
-    let error = Error::new(Kind::Build, format!("`cargo build` failed for {}", group.subject()));
+    let text = tail
+        .iter()
+        .map(|line| without_escapes(line))
+        .collect::<Vec<_>>()
+        .join("\n");
+    let error = Error::new(
+        Kind::Build,
+        format!("`cargo build` failed for {}", group.subject()),
+    );
     hints(&text, &group.link.triple)
         .into_iter()
         .fold(error, Error::hint)
@@ -197,18 +221,25 @@ fn hints(text: &str, triple: &str) -> Vec<String> {
     let mut hints = Vec::new();
     let has = |needles: &[&str]| needles.iter().any(|needle| text.contains(needle));
     if has(&["linker `cc` not found", "linker `gcc` not found"]) {
-        hints.push("install a C toolchain: `apt install gcc libc6-dev`, `dnf install gcc glibc-static`".to_owned());
+        hints.push(
+            "install a C toolchain: `apt install gcc libc6-dev`, `dnf install gcc glibc-static`".to_owned(),
+        );
     }
     if has(&["cannot find -lc", "unable to find library -lc"]) {
-        hints.push("install the static C library: `apt install libc6-dev`, `dnf install glibc-static`".to_owned());
+        hints.push(
+            "install the static C library: `apt install libc6-dev`, `dnf install glibc-static`".to_owned(),
+        );
     }
     if triple.ends_with("musl") && has(&["musl-gcc", "failed to find tool"]) {
         hints.push(
-            "a dependency compiles C code for musl: `apt install musl-tools`, `dnf install musl-gcc`".to_owned(),
+            "a dependency compiles C code for musl: `apt install musl-tools`, `dnf install musl-gcc`"
+                .to_owned(),
         );
     }
     if has(&["have you installed the static version"]) {
-        hints.push("a native library has no static version here: build the image from a Dockerfile".to_owned());
+        hints.push(
+            "a native library has no static version here: build the image from a Dockerfile".to_owned(),
+        );
     }
     if hints.is_empty() {
         hints.push("nothing was changed: fix the error above and run it again".to_owned());
@@ -229,7 +260,9 @@ mod tests {
             r#"{"reason":"build-finished","success":true}"#,
         ];
         let (mut built, mut fresh) = (Built::new(), true);
-        lines.iter().for_each(|line| artifact(line, &mut built, &mut fresh));
+        lines
+            .iter()
+            .for_each(|line| artifact(line, &mut built, &mut fresh));
         let expected = (("p".to_owned(), "server".to_owned()), PathBuf::from("/t/server"));
         assert_eq!(built, Built::from([expected]));
         assert!(fresh, "a library is not what was asked for");
@@ -244,10 +277,22 @@ mod tests {
 
     #[test]
     fn variables_of_the_outer_cargo_go_and_the_users_stay() {
-        for gone in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_BIN_NAME", "OUT_DIR"] {
+        for gone in [
+            "CARGO_MANIFEST_DIR",
+            "CARGO_PKG_NAME",
+            "CARGO_BIN_NAME",
+            "OUT_DIR",
+        ] {
             assert!(is_cargos(gone), "{gone}");
         }
-        for kept in ["CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_BUILD_JOBS", "RUSTFLAGS", "RUSTUP_TOOLCHAIN", "CARGO"] {
+        for kept in [
+            "CARGO_HOME",
+            "CARGO_TARGET_DIR",
+            "CARGO_BUILD_JOBS",
+            "RUSTFLAGS",
+            "RUSTUP_TOOLCHAIN",
+            "CARGO",
+        ] {
             assert!(!is_cargos(kept), "{kept}");
         }
     }

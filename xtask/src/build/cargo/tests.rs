@@ -23,8 +23,15 @@ fn toolchain() -> Toolchain {
 }
 
 fn planned(images: &[BinImage]) -> (Vec<Group>, Vec<(usize, Error)>) {
-    let workspace = Workspace::of(&[("app", &["server", "data-store"]), ("tools", &["server", "migrate"])]);
-    let images: Vec<_> = images.iter().enumerate().map(|(i, image)| (i, image, Platform::LinuxAmd64)).collect();
+    let workspace = Workspace::of(&[
+        ("app", &["server", "data-store"]),
+        ("tools", &["server", "migrate"]),
+    ]);
+    let images: Vec<_> = images
+        .iter()
+        .enumerate()
+        .map(|(i, image)| (i, image, Platform::LinuxAmd64))
+        .collect();
     group(&workspace, &toolchain(), &images)
 }
 
@@ -58,8 +65,10 @@ fn features_and_profiles_make_their_own() {
 fn a_binary_that_cannot_be_found_is_said_with_a_way_out() {
     let (groups, failures) = planned(&[image("server"), image("data-stor"), image("migrate")]);
     assert_eq!(groups.len(), 1, "the others are built all the same");
-    let text: Vec<String> =
-        failures.iter().map(|(index, error)| format!("{index}: {error}: {}", error.hints.join("; "))).collect();
+    let text: Vec<String> = failures
+        .iter()
+        .map(|(index, error)| format!("{index}: {error}: {}", error.hints.join("; ")))
+        .collect();
     insta::assert_snapshot!(text.join("\n"), @r"
     0: the binary `server` is in several packages: `app`, `tools`: say which one with `package`
     1: no package of this workspace has a binary `data-stor`: did you mean `data-store`?

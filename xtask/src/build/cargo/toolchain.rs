@@ -42,16 +42,29 @@ impl Toolchain {
             shell.change_dir(root);
             let rustc = std::env::var_os("RUSTC").map_or_else(|| PathBuf::from("rustc"), PathBuf::from);
             let rustc = &rustc;
-            (run::clean(cmd!(shell, "{rustc} -vV")), run::clean(cmd!(shell, "{rustc} --print sysroot")))
+            (
+                run::clean(cmd!(shell, "{rustc} -vV")),
+                run::clean(cmd!(shell, "{rustc} --print sysroot")),
+            )
         };
-        let (version, sysroot) =
-            tokio::try_join!(run::output(version, "rustc -vV"), run::output(sysroot, "rustc --print sysroot"))?;
+        let (version, sysroot) = tokio::try_join!(
+            run::output(version, "rustc -vV"),
+            run::output(sysroot, "rustc --print sysroot")
+        )?;
         let host = host(&String::from_utf8_lossy(&version))?;
         let rustlib = PathBuf::from(String::from_utf8_lossy(&sysroot).trim()).join("lib/rustlib");
         Ok(Self {
             targets: installed(&rustlib),
-            rust_lld: rustlib.join(&host).join("bin").join(executable("rust-lld")).exists(),
-            linkers: LINKERS.into_iter().filter(|name| on_path(name)).map(str::to_owned).collect(),
+            rust_lld: rustlib
+                .join(&host)
+                .join("bin")
+                .join(executable("rust-lld"))
+                .exists(),
+            linkers: LINKERS
+                .into_iter()
+                .filter(|name| on_path(name))
+                .map(str::to_owned)
+                .collect(),
             config: CargoConfig::read(root)?,
             env: std::env::vars_os()
                 .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
@@ -73,8 +86,12 @@ fn installed(rustlib: &Path) -> BTreeSet<String> {
     entries
         .filter(|entry| {
             // A target that was removed may leave its directory behind.
-            let libs = std::fs::read_dir(entry.path().join("lib")).into_iter().flatten().flatten();
-            libs.into_iter().any(|lib| lib.file_name().to_string_lossy().starts_with("libstd-"))
+            let libs = std::fs::read_dir(entry.path().join("lib"))
+                .into_iter()
+                .flatten()
+                .flatten();
+            libs.into_iter()
+                .any(|lib| lib.file_name().to_string_lossy().starts_with("libstd-"))
         })
         .filter_map(|entry| entry.file_name().into_string().ok())
         .collect()
@@ -108,6 +125,9 @@ mod tests {
         std::fs::create_dir_all(&lib).expect("mkdir");
         assert!(installed(dir.path()).is_empty());
         std::fs::write(lib.join("libstd-0123.rlib"), "").expect("write");
-        assert_eq!(installed(dir.path()), BTreeSet::from(["x86_64-unknown-linux-musl".to_owned()]));
+        assert_eq!(
+            installed(dir.path()),
+            BTreeSet::from(["x86_64-unknown-linux-musl".to_owned()])
+        );
     }
 }

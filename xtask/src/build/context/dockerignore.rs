@@ -21,7 +21,9 @@ impl DockerIgnore {
         own.push(".dockerignore");
         for path in [PathBuf::from(own), context.join(".dockerignore")] {
             match std::fs::read(&path) {
-                Ok(text) => return Self::parse(&String::from_utf8_lossy(&text)).map_err(|e| unreadable(&path, &e)),
+                Ok(text) => {
+                    return Self::parse(&String::from_utf8_lossy(&text)).map_err(|e| unreadable(&path, &e));
+                }
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
                 Err(e) => return Err(unreadable(&path, &e.to_string())),
             }
@@ -34,7 +36,11 @@ impl DockerIgnore {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut patterns = Vec::new();
         // A `#` counts as a comment before blanks are trimmed, not after.
-        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.starts_with('#')) {
+        for (number, line) in text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.starts_with('#'))
+        {
             let line = line.trim();
             let (negated, rest) = match line.strip_prefix('!') {
                 Some(rest) => (true, rest.trim()),
@@ -92,7 +98,11 @@ fn clean(pattern: &str) -> String {
             part => parts.push(part),
         }
     }
-    if parts.is_empty() { ".".to_owned() } else { parts.join("/") }
+    if parts.is_empty() {
+        ".".to_owned()
+    } else {
+        parts.join("/")
+    }
 }
 
 #[cfg(test)]
@@ -127,7 +137,10 @@ mod tests {
         let order = "*.md\n!README*.md\nREADME-secret.md";
         assert!(excluded(order, "README-secret.md"));
         assert!(!excluded(order, "README-public.md"));
-        assert!(!excluded("*.md\nREADME-secret.md\n!README*.md", "README-secret.md"));
+        assert!(!excluded(
+            "*.md\nREADME-secret.md\n!README*.md",
+            "README-secret.md"
+        ));
         assert!(excluded("**/*.go", "a/b/c.go"));
         assert!(excluded("**/*.go", "c.go"));
     }
@@ -142,12 +155,21 @@ mod tests {
         assert!(excluded(whitelist, "target/x"));
         assert!(!excluded("target\n!target/release/app", "target/release/app"));
         assert!(excluded("target\n!target/release/app", "target/release/other"));
-        assert!(excluded("docs\n!docs/README.md\ndocs/README.md", "docs/README.md"));
+        assert!(excluded(
+            "docs\n!docs/README.md\ndocs/README.md",
+            "docs/README.md"
+        ));
     }
 
     #[test]
     fn slashes_blanks_and_marks_are_cleaned() {
-        for text in ["/target/", "./target", "  target  ", "\u{feff}target", "a/../target"] {
+        for text in [
+            "/target/",
+            "./target",
+            "  target  ",
+            "\u{feff}target",
+            "a/../target",
+        ] {
             assert!(excluded(text, "target/x"), "{text:?}");
         }
         assert!(!excluded(" *\n!  /keep ", "keep"));

@@ -34,7 +34,11 @@ impl Context {
     /// Checks that both are there and reads the ignore file.
     pub(crate) fn new(root: &Path, dockerfile: &Path) -> Result<Self> {
         let missing = |what: &str, path: &Path, e: io::Error| {
-            Error::new(Kind::Build, format!("the {what} `{}` cannot be read", path.display())).caused_by(e)
+            Error::new(
+                Kind::Build,
+                format!("the {what} `{}` cannot be read", path.display()),
+            )
+            .caused_by(e)
         };
         let canonical = root.canonicalize().map_err(|e| missing("context", root, e))?;
         if !canonical.is_dir() {
@@ -43,7 +47,9 @@ impl Context {
                 format!("the context `{}` is not a directory", root.display()),
             ));
         }
-        let file = dockerfile.canonicalize().map_err(|e| missing("Dockerfile", dockerfile, e))?;
+        let file = dockerfile
+            .canonicalize()
+            .map_err(|e| missing("Dockerfile", dockerfile, e))?;
         let inside = file.strip_prefix(&canonical).ok().and_then(slashed);
         Ok(Self {
             ignore: DockerIgnore::of(dockerfile, &canonical)?,
@@ -85,7 +91,10 @@ impl Walk<'_> {
         for entry in sorted(path)? {
             let file_name = entry.file_name();
             let file_name = file_name.to_str().ok_or_else(|| {
-                Error::new(Kind::Build, format!("`{}` has a name that is not UTF-8", entry.path().display()))
+                Error::new(
+                    Kind::Build,
+                    format!("`{}` has a name that is not UTF-8", entry.path().display()),
+                )
             })?;
             let name = if name.is_empty() {
                 file_name.to_owned()
@@ -111,7 +120,13 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn subdirectory(&mut self, path: &Path, name: String, excluded: bool, inherited: &Inherited) -> Result<()> {
+    fn subdirectory(
+        &mut self,
+        path: &Path,
+        name: String,
+        excluded: bool,
+        inherited: &Inherited,
+    ) -> Result<()> {
         if excluded && !self.context.ignore.may_include_below(&name) {
             return Ok(());
         }
@@ -147,7 +162,8 @@ impl Walk<'_> {
             self.tar.append_data(&mut header, format!("{name}/"), io::empty())
         } else if kind.is_symlink() {
             header.set_entry_type(EntryType::Symlink);
-            path.read_link().and_then(|target| self.tar.append_link(&mut header, name, target))
+            path.read_link()
+                .and_then(|target| self.tar.append_link(&mut header, name, target))
         } else if kind.is_file() {
             header.set_entry_type(EntryType::Regular);
             header.set_size(metadata.len());

@@ -54,7 +54,10 @@ impl Pattern {
         let parts: Vec<&str> = self.text.split('/').collect();
         let literal = parts.iter().take_while(|part| !wild(part)).count();
         let depth = directory.split('/').count();
-        let agrees = parts[..literal].iter().zip(directory.split('/')).all(|(a, b)| *a == b);
+        let agrees = parts[..literal]
+            .iter()
+            .zip(directory.split('/'))
+            .all(|(a, b)| *a == b);
         agrees && (parts.len() > depth || literal < parts.len())
     }
 }

@@ -18,7 +18,11 @@ pub(super) fn manifest(config: &Blob, layers: &[MeasuredLayer]) -> Value {
     let layers: Vec<Value> = layers
         .iter()
         .map(|layer| {
-            descriptor("application/vnd.oci.image.layer.v1.tar", &layer.digest, layer.size)
+            descriptor(
+                "application/vnd.oci.image.layer.v1.tar",
+                &layer.digest,
+                layer.size,
+            )
         })
         .collect();
     // In order of their keys: these bytes have an identity.
@@ -46,14 +50,17 @@ impl Minimal {
             )],
         });
         let layers: Vec<String> = self.layers.iter().map(|layer| blob_path(&layer.digest)).collect();
-        let docker = json!([{ "Config": blob_path(&self.config.digest), "RepoTags": null, "Layers": layers }]);
+        let docker =
+            json!([{ "Config": blob_path(&self.config.digest), "RepoTags": null, "Layers": layers }]);
         bytes(out, "oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
         bytes(out, "index.json", index.to_string().as_bytes())?;
         bytes(out, "manifest.json", docker.to_string().as_bytes())?;
         bytes(out, &blob_path(&manifest.digest), &manifest.bytes)?;
         bytes(out, &blob_path(&self.config.digest), &self.config.bytes)?;
         for layer in &self.layers {
-            entry(out, &blob_path(&layer.digest), layer.size, |out| layer.layer.write(out))?;
+            entry(out, &blob_path(&layer.digest), layer.size, |out| {
+                layer.layer.write(out)
+            })?;
         }
         out.write_all(&[0; 2 * BLOCK as usize])
     }

@@ -34,7 +34,8 @@ impl<'a> LayerWriter<'a> {
         self.parents(path)?;
         if !path.is_empty() && self.directories.insert(path.to_owned()) {
             let mut header = header(EntryType::Directory, mode, owner);
-            self.tar.append_data(&mut header, format!("{path}/"), io::empty())?;
+            self.tar
+                .append_data(&mut header, format!("{path}/"), io::empty())?;
         }
         Ok(())
     }
@@ -48,7 +49,12 @@ impl<'a> LayerWriter<'a> {
     pub(crate) fn host_file(&mut self, path: &str, source: &Path, own_mode: Option<u32>) -> io::Result<()> {
         let file = File::open(source)?;
         let metadata = file.metadata()?;
-        self.file(path, own_mode.unwrap_or_else(|| mode(&metadata)), metadata.len(), file)
+        self.file(
+            path,
+            own_mode.unwrap_or_else(|| mode(&metadata)),
+            metadata.len(),
+            file,
+        )
     }
 
     /// A file or a whole directory from the host: modes and symlinks kept, owned by root.
@@ -78,12 +84,14 @@ impl<'a> LayerWriter<'a> {
         self.parents(path)?;
         let mut header = header(EntryType::Regular, mode, ROOT);
         header.set_size(size);
-        self.tar.append_data(&mut header, path, Exactly::new(content, size))
+        self.tar
+            .append_data(&mut header, path, Exactly::new(content, size))
     }
 
     fn link(&mut self, path: &str, target: &Path) -> io::Result<()> {
         self.parents(path)?;
-        self.tar.append_link(&mut header(EntryType::Symlink, 0o777, ROOT), path, target)
+        self.tar
+            .append_link(&mut header(EntryType::Symlink, 0o777, ROOT), path, target)
     }
 
     fn parents(&mut self, path: &str) -> io::Result<()> {
@@ -95,7 +103,11 @@ impl<'a> LayerWriter<'a> {
 }
 
 fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") }
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}/{name}")
+    }
 }
 
 fn sorted(directory: &Path) -> io::Result<Vec<(String, std::path::PathBuf)>> {
@@ -103,7 +115,8 @@ fn sorted(directory: &Path) -> io::Result<Vec<(String, std::path::PathBuf)>> {
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
         let name = entry.file_name().into_string();
-        let name = name.map_err(|name| io::Error::other(format!("the name {} is not UTF-8", name.display())))?;
+        let name =
+            name.map_err(|name| io::Error::other(format!("the name {} is not UTF-8", name.display())))?;
         entries.push((name, entry.path()));
     }
     entries.sort();

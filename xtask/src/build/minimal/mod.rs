@@ -100,9 +100,12 @@ pub(crate) fn files(image: &BinImage, root: &Path) -> Result<Vec<(PathBuf, Strin
     let resolve = |(source, target): &(PathBuf, String)| {
         let path = root.join(source);
         let metadata = path.symlink_metadata().map_err(|e| {
-            Error::new(Kind::Build, format!("`files` names `{}`, which cannot be read", source.display()))
-                .caused_by(e)
-                .hint("paths in `files` are relative to the workspace's root")
+            Error::new(
+                Kind::Build,
+                format!("`files` names `{}`, which cannot be read", source.display()),
+            )
+            .caused_by(e)
+            .hint("paths in `files` are relative to the workspace's root")
         })?;
         let name = source.file_name().and_then(|name| name.to_str());
         let target = match name {
@@ -119,7 +122,11 @@ pub(crate) fn files(image: &BinImage, root: &Path) -> Result<Vec<(PathBuf, Strin
 fn measure(layer: Layer) -> Result<MeasuredLayer> {
     let mut sink = Measure::default();
     layer.write(&mut sink).map_err(|e| {
-        Error::new(Kind::Build, format!("the layer \"{}\" could not be made", layer.describe())).caused_by(e)
+        Error::new(
+            Kind::Build,
+            format!("the layer \"{}\" could not be made", layer.describe()),
+        )
+        .caused_by(e)
     })?;
     Ok(MeasuredLayer {
         size: sink.size,
@@ -128,7 +135,11 @@ fn measure(layer: Layer) -> Result<MeasuredLayer> {
     })
 }
 
-fn configuration(image: &BinImage, platform: Platform, layers: &[MeasuredLayer]) -> Result<serde_json::Value> {
+fn configuration(
+    image: &BinImage,
+    platform: Platform,
+    layers: &[MeasuredLayer],
+) -> Result<serde_json::Value> {
     let history: Vec<_> = layers
         .iter()
         .map(|layer| json!({ "created": EPOCH, "created_by": layer.layer.describe() }))
@@ -162,8 +173,11 @@ fn user(image: &BinImage) -> Result<String> {
     if user.split(':').count() <= 2 && user.split(':').all(known) {
         return Ok(user.to_owned());
     }
-    Err(Error::new(Kind::Build, format!("an image without a base has no user `{user}`"))
-        .hint("give numbers (`uid:gid`), `nonroot` or `root`, or set `base` to an image that has the user"))
+    Err(Error::new(
+        Kind::Build,
+        format!("an image without a base has no user `{user}`"),
+    )
+    .hint("give numbers (`uid:gid`), `nonroot` or `root`, or set `base` to an image that has the user"))
 }
 
 #[cfg(test)]

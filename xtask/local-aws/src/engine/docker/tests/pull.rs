@@ -15,6 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::super::*;
 use crate::engine::archive::{File, Image, sha256_hex};
+use crate::engine::source::StoredImage;
 use crate::testing::unique;
 
 const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
@@ -96,6 +97,7 @@ impl Registry {
             host: self.host.clone(),
             username,
             password,
+            source: None,
         })
     }
 
@@ -204,4 +206,84 @@ async fn what_cannot_be_pulled_is_told_in_the_registrys_words() {
         matches!(&refused, Err(EngineError::ImageNotFound(text)) if unauthorized(text)),
         "{refused:?}"
     );
+}
+
+/// An image on disk.
+struct OnDisk(StoredImage);
+
+impl ImageSource for OnDisk {
+    fn find(&self, repository: &str, reference: &str, _: &str) -> std::io::Result<StoredImage> {
+        match (repository, reference) {
+            ("team/app", "v1") => Ok(self.0.clone()),
+            ("team/app", digest) if digest == self.0.digest => Ok(self.0.clone()),
+            _ => Err(std::io::Error::other("not here")),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_engine_that_does_not_reach_the_registry_is_given_the_image() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let architecture = engine(None).await.architecture().to_owned();
+    let unique = unique("content");
+    let files = [File {
+        path: "file",
+        mode: 0o644,
+        content: unique.as_bytes(),
+    }];
+    let image = Image {
+        name: "",
+        architecture: &architecture,
+        config: serde_json::json!({}),
+        files: &files,
+    };
+    let (config, layer) = image.parts();
+    let path = |name: &str, bytes: &[u8]| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, bytes).expect("writes");
+        path
+    };
+    let stored = StoredImage {
+        digest: digest_of(&config),
+        config: path("config", &config),
+        layers: vec![path("layer", &layer)],
+    };
+    let digest = stored.digest.clone();
+    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("binds");
+    let host = nobody.local_addr().expect("has one").to_string();
+    drop(nobody);
+    let access = |source: Option<Arc<dyn ImageSource>>| RegistryAccess {
+        host: host.clone(),
+        username: "AWS".to_owned(),
+        password: "secret".to_owned(),
+        source,
+    };
+    let engine = engine(Some(access(Some(Arc::new(OnDisk(stored)))))).await;
+    for reference in [format!("{host}/team/app@{digest}"), format!("{host}/team/app:v1")] {
+        for _ in 0..2 {
+            let facts = engine
+                .ensure_image(&reference)
+                .await
+                .unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!(facts.digest, Some(digest.clone()));
+        }
+        assert!(engine.image_id(&reference).is_some());
+    }
+    let missing = engine.ensure_image(&format!("{host}/team/app:v2")).await;
+    assert!(
+        matches!(&missing, Err(EngineError::ImageNotFound(text)) if text.contains("not here")),
+        "{missing:?}"
+    );
+    let id = engine
+        .image_id(&format!("{host}/team/app:v1"))
+        .expect("is remembered");
+    let options = RemoveImageOptions {
+        force: true,
+        ..RemoveImageOptions::default()
+    };
+    engine
+        .docker
+        .remove_image(&id, Some(options), None)
+        .await
+        .expect("removes");
 }
