@@ -12,6 +12,8 @@ pub enum Fault {
     Client,
     /// The request is not signed, or not by one who may.
     Denied,
+    /// Nothing is wrong, but the request asked for nothing to be done.
+    DryRun,
     /// This control plane failed.
     Server,
 }

@@ -1,7 +1,6 @@
 //! Blobs: reading them, whole or in part, and the ways to upload them.
 
 use std::io;
-use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
@@ -13,7 +12,7 @@ use super::auth::random_bytes;
 use super::digest::Digest;
 use super::error::{Code, RegistryError};
 use super::range::{ByteRange, byte_range, chunk_range};
-use super::uploads::{Session, Upload};
+use super::uploads::Upload;
 use super::{DOCKER_CONTENT_DIGEST, Registry, blocking};
 
 const DOCKER_UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
@@ -121,7 +120,7 @@ pub(super) async fn status(
     id: &str,
 ) -> Result<Response, RegistryError> {
     let session = registry.uploads().get(id, repository)?;
-    let offset = session.lock().await.offset();
+    let offset = session.lock().await?.offset();
     Ok(progress(StatusCode::NO_CONTENT, repository, id, offset))
 }
 
@@ -134,7 +133,7 @@ pub(super) async fn append(
     body: Body,
 ) -> Result<Response, RegistryError> {
     let session = registry.uploads().get(id, repository)?;
-    let mut upload = session.lock().await;
+    let mut upload = session.lock().await?;
     receive(&mut upload, repository, id, headers, body).await?;
     Ok(if registry.options().ecr_patch_answers {
         // Observed (aws/containers-roadmap#2831, jdx/mise#11376): 201, and the range stays at the
@@ -159,22 +158,16 @@ pub(super) async fn finish(
     body: Body,
 ) -> Result<Response, RegistryError> {
     let session = registry.uploads().get(id, repository)?;
-    receive(&mut *session.lock().await, repository, id, headers, body).await?;
+    receive(&mut *session.lock().await?, repository, id, headers, body).await?;
+    let upload = session.take().await?;
     registry.uploads().remove(id);
-    let Some(upload) = Session::into_upload(session) else {
-        return Err(RegistryError::new(
-            Code::BlobUploadInvalid,
-            "another request still writes to this upload",
-        ));
-    };
     commit(registry, repository, digest, upload).await
 }
 
 /// `DELETE` of an upload.
 pub(super) fn cancel(registry: &Registry, repository: &str, id: &str) -> Result<Response, RegistryError> {
-    let session: Arc<Session> = registry.uploads().get(id, repository)?;
+    registry.uploads().get(id, repository)?;
     registry.uploads().remove(id);
-    drop(session);
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

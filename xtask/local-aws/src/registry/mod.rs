@@ -261,3 +261,6 @@ async fn blocking<R: Send + 'static>(
         )),
     }
 }
+
+#[cfg(test)]
+mod tests;

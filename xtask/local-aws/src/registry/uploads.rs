@@ -10,6 +10,7 @@ use futures_util::StreamExt;
 use tempfile::TempPath;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::{MappedMutexGuard, MutexGuard};
 
 use super::digest::{Digest, Digester};
 use super::error::{Code, RegistryError};
@@ -32,7 +33,7 @@ pub struct Session {
     /// Where its blob will be.
     pub repository: String,
     touched: Mutex<Instant>,
-    upload: tokio::sync::Mutex<Upload>,
+    upload: tokio::sync::Mutex<Option<Upload>>,
 }
 
 /// What was received so far. Dropping it removes the file.
@@ -52,7 +53,7 @@ impl Uploads {
         let session = Session {
             repository: repository.to_owned(),
             touched: Mutex::new(Instant::now()),
-            upload: tokio::sync::Mutex::new(Upload::new(file, path)),
+            upload: tokio::sync::Mutex::new(Some(Upload::new(file, path))),
         };
         let mut sessions = lock(&self.0);
         sessions
@@ -66,27 +67,31 @@ impl Uploads {
             .get(id)
             .filter(|session| session.repository == repository)
             .cloned();
-        session.ok_or_else(|| RegistryError::new(Code::BlobUploadUnknown, "blob upload unknown to registry"))
+        session.ok_or_else(unknown)
     }
 
     /// Forgets one; its file goes when the last request for it is done.
-    pub fn remove(&self, id: &str) -> Option<Arc<Session>> {
-        lock(&self.0).remove(id)
+    pub fn remove(&self, id: &str) {
+        lock(&self.0).remove(id);
     }
 }
 
 impl Session {
     /// Waits for its turn.
-    pub async fn lock(&self) -> tokio::sync::MutexGuard<'_, Upload> {
+    pub async fn lock(&self) -> Result<MappedMutexGuard<'_, Upload>, RegistryError> {
         let upload = self.upload.lock().await;
         *lock(&self.touched) = Instant::now();
-        upload
+        MutexGuard::try_map(upload, Option::as_mut).map_err(|_| unknown())
     }
 
-    /// The upload itself, if no other request has a hand on it.
-    pub fn into_upload(session: Arc<Self>) -> Option<Upload> {
-        Arc::into_inner(session).map(|session| session.upload.into_inner())
+    /// Takes the upload out, to finish it; whoever waited for its turn is told that it's gone.
+    pub async fn take(&self) -> Result<Upload, RegistryError> {
+        self.upload.lock().await.take().ok_or_else(unknown)
     }
+}
+
+fn unknown() -> RegistryError {
+    RegistryError::new(Code::BlobUploadUnknown, "blob upload unknown to registry")
 }
 
 impl Upload {
@@ -154,6 +159,12 @@ impl Upload {
         }
         self.file.flush().await?;
         self.file.sync_all().await?;
+        // A write that failed (a full disk) may have been told to another request than this one.
+        let written = self.file.metadata().await?.len();
+        if written != self.offset {
+            let error = format!("{written} of {} bytes were written", self.offset);
+            return Err(RegistryError::new(Code::BlobUploadInvalid, error));
+        }
         Ok((self.path, self.offset))
     }
 }

@@ -51,7 +51,7 @@ fn parse_request(
         };
         ApiError::new("InvalidAction", message)
     };
-    parse_operation(service, operation, tree(pairs), unknown, |why| {
+    let request = parse_operation(service, operation, tree(pairs), unknown, |why| {
         ApiError::new(
             if why.starts_with("missing field") {
                 "MissingParameter"
@@ -60,7 +60,21 @@ fn parse_request(
             },
             why,
         )
-    })
+    })?;
+    if service == Service::Ec2
+        && pairs
+            .iter()
+            .any(|(name, value)| name == "DryRun" && value == "true")
+    {
+        return Err(dry_run());
+    }
+    Ok(request)
+}
+
+/// Documented: every EC2 action's `DryRun`. Permissions are not checked here, so it would have succeeded.
+fn dry_run() -> ApiError {
+    let message = "Request would have succeeded, but DryRun flag is set.";
+    ApiError::new("DryRunOperation", message).with_fault(Fault::DryRun)
 }
 
 /// `application/x-www-form-urlencoded`.

@@ -84,6 +84,7 @@ fn status(fault: Fault, denied: u16) -> u16 {
     match fault {
         Fault::Client => 400,
         Fault::Denied => denied,
+        Fault::DryRun => 412,
         Fault::Server => 500,
     }
 }

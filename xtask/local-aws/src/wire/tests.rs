@@ -69,6 +69,17 @@ fn a_call_that_is_not_signed() {
 }
 
 #[test]
+fn a_dry_run_does_nothing() {
+    assert_snapshot!(
+        refusal(None, true, "Action=DescribeVpcs&Version=2016-11-15&DryRun=true"),
+        @r#"
+    412 <?xml version="1.0" encoding="UTF-8"?>
+    <Response><Errors><Error><Code>DryRunOperation</Code><Message>Request would have succeeded, but DryRun flag is set.</Message></Error></Errors><RequestID>ID</RequestID></Response>
+    "#
+    );
+}
+
+#[test]
 fn a_form_is_a_tree() {
     let pairs = [
         ("IpPermissions.1.FromPort", "80"),
