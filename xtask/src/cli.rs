@@ -106,6 +106,9 @@ pub struct Deploy {
     /// Start a new deployment even if nothing changed
     #[arg(long)]
     pub force: bool,
+    /// How long to wait for the rollout, instead of deploy.toml's `timeout-minutes`
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub timeout: Option<u64>,
     /// What to do when another rollout of the service is in progress
     #[arg(long, value_enum, default_value_t, value_name = "ACTION")]
     pub on_conflict: OnConflict,

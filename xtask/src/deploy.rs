@@ -2,6 +2,7 @@
 //! each other runs at once. Nothing is created before everything was built.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -28,6 +29,8 @@ pub struct Options {
     pub force: bool,
     /// What to do about somebody else's deployment in progress.
     pub conflict: Conflict,
+    /// How long to wait, instead of what the file says.
+    pub timeout: Option<Duration>,
 }
 
 /// How a service ended up.
@@ -231,7 +234,7 @@ async fn one(
         registered: &registered,
         deployment,
         before,
-        timeout: wanted.deployment.timeout,
+        timeout: options.timeout.unwrap_or(wanted.deployment.timeout),
     };
     let outcome = rollout::watch(aws, &watch, events).await?;
     Ok(deployed(wanted, &registered, true, outcome.running))

@@ -84,8 +84,9 @@ pub enum Event {
         #[serde(serialize_with = "as_millis", rename = "elapsed-ms")]
         elapsed: Duration,
     },
-    /// A step failed; the error itself comes at the end of the run.
-    Failed {
+    /// A step ended without a result: it failed, or was given up because another one did. The
+    /// error comes at the end of the run.
+    Abandoned {
         /// Which.
         step: Step,
     },
@@ -131,7 +132,7 @@ impl Events {
         drop(self.0.send(event));
     }
 
-    /// Begins a step; end it with [`Running::finish`], or drop it when it failed.
+    /// Begins a step; end it with [`Running::finish`], or drop it when it fails.
     #[must_use]
     pub fn start(&self, phase: Phase, subject: impl Into<String>) -> Running {
         let step = Step {
@@ -162,7 +163,7 @@ impl Events {
     }
 }
 
-/// A step that runs. Dropped without [`Running::finish`], it failed.
+/// A step that runs. Dropped without [`Running::finish`], it was abandoned.
 #[derive(Debug)]
 pub struct Running {
     events: Events,
@@ -204,7 +205,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if !self.ended {
-            self.events.emit(Event::Failed {
+            self.events.emit(Event::Abandoned {
                 step: self.step.clone(),
             });
         }

@@ -29,6 +29,9 @@ use crate::wire;
 
 pub mod status;
 
+#[cfg(test)]
+mod tests;
+
 /// A whole request of an AWS API; ECR's `UploadLayerPart` is the largest, 20 MiB before Base64.
 const BODY_LIMIT: usize = 32 * 1024 * 1024;
 /// How long a change may take to reach the disk.
@@ -74,12 +77,26 @@ pub async fn serve(
         host: cloud.endpoint().to_string(),
         username: registry::USERNAME.to_owned(),
         password: cloud.registry().own_password().to_owned(),
+        source: Some(Arc::new(cloud.registry().clone())),
     };
     let engine = DockerEngine::connect(cloud.instance(), Some(access))
         .await
         .map_err(ServeError::Engine)?;
     let sink = Arc::new(cloud.clone());
     Ok(serve_on(listener, cloud, Arc::new(engine), sink, shutdown).await?)
+}
+
+/// Removes what a control plane made, whether or not its state is left: everything on the engine that
+/// carries the instance's label, then the state directory. It must not be running.
+pub async fn reset(options: &Options) -> Result<(), ServeError> {
+    let engine = DockerEngine::connect(&options.instance, None)
+        .await
+        .map_err(ServeError::Engine)?;
+    engine.remove_all().await.map_err(ServeError::Engine)?;
+    match tokio::fs::remove_dir_all(&options.state_dir).await {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// [`serve`] on another engine.

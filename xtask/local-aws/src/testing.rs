@@ -3,10 +3,10 @@
 //! loaded into the engine as an image `FROM scratch`. Its arguments say what it does; see there.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bollard::query_parameters::RemoveImageOptions;
+use tokio::process::Command;
 
 use crate::engine::archive::{File, Image, sha256_hex};
 use crate::engine::docker::DockerEngine;
@@ -36,14 +36,7 @@ impl ProbeImage {
     pub async fn load(engine: &DockerEngine) -> Result<Self, EngineError> {
         let name = format!("local-aws-test/probe:{}", unique("t"));
         let architecture = engine.architecture().to_owned();
-        let built = tokio::task::spawn_blocking({
-            let architecture = architecture.clone();
-            move || program(&architecture)
-        });
-        let path = built
-            .await
-            .map_err(|e| EngineError::Other(e.to_string()))?
-            .map_err(EngineError::Other)?;
+        let path = program(&architecture).await.map_err(EngineError::Other)?;
         let content = std::fs::read(&path).map_err(|e| EngineError::Other(e.to_string()))?;
         let config = serde_json::json!({
             "Entrypoint": ["/probe"], "Cmd": ["print", "1"], "Env": ["FROM_IMAGE=yes"],
@@ -75,7 +68,7 @@ impl ProbeImage {
 }
 
 /// Path of the compiled program for an architecture (Docker's word: `amd64`, `arm64`).
-pub fn program(architecture: &str) -> Result<PathBuf, String> {
+pub async fn program(architecture: &str) -> Result<PathBuf, String> {
     let directory = build_directory()?;
     let path = directory.join(format!(
         "probe-{architecture}-{}",
@@ -84,7 +77,7 @@ pub fn program(architecture: &str) -> Result<PathBuf, String> {
     if !path.exists() {
         // Tests in other threads and processes do the same: each builds aside, the last rename wins.
         let aside = tempfile::tempdir_in(&directory).map_err(|e| e.to_string())?;
-        let built = compile(architecture, aside.path())?;
+        let built = compile(architecture, aside.path()).await?;
         std::fs::rename(built, &path).map_err(|e| e.to_string())?;
     }
     Ok(path)
@@ -104,7 +97,7 @@ fn build_directory() -> Result<PathBuf, String> {
 
 /// The musl target links statically on every host; the GNU one does where the host has a static
 /// C library (Debian's `libc6-dev`, Fedora's `glibc-static`).
-fn compile(architecture: &str, directory: &Path) -> Result<PathBuf, String> {
+async fn compile(architecture: &str, directory: &Path) -> Result<PathBuf, String> {
     let cpu = match architecture {
         "amd64" => "x86_64",
         "arm64" => "aarch64",
@@ -118,7 +111,7 @@ fn compile(architecture: &str, directory: &Path) -> Result<PathBuf, String> {
     ];
     let mut failures = Vec::new();
     for (target, flags) in attempts {
-        match rustc(target, &flags, directory) {
+        match rustc(target, &flags, directory).await {
             Ok(built) => return Ok(built),
             Err(output) => failures.push(format!("{target}: {output}")),
         }
@@ -129,7 +122,7 @@ fn compile(architecture: &str, directory: &Path) -> Result<PathBuf, String> {
     ))
 }
 
-fn rustc(target: &str, flags: &[&str], directory: &Path) -> Result<PathBuf, String> {
+async fn rustc(target: &str, flags: &[&str], directory: &Path) -> Result<PathBuf, String> {
     let source = directory.join("probe.rs");
     let output = directory.join("probe");
     std::fs::write(&source, SOURCE).map_err(|e| e.to_string())?;
@@ -146,6 +139,7 @@ fn rustc(target: &str, flags: &[&str], directory: &Path) -> Result<PathBuf, Stri
         .args(["--target", target, "-o"])
         .args([&output, &source])
         .output()
+        .await
         .map_err(|e| format!("rustc: {e}"))?;
     if run.status.success() {
         Ok(output)

@@ -55,7 +55,7 @@ impl Lines {
                     found.1.clone_from(message);
                 }
             }
-            Event::Finished { step, .. } | Event::Failed { step } => {
+            Event::Finished { step, .. } | Event::Abandoned { step } => {
                 self.running.retain(|(running, _)| running != step);
             }
             _ => {}
@@ -70,7 +70,7 @@ impl Lines {
             Event::Progress { step, message }
                 if normal && (!self.style.live || step.phase == Phase::Rollout) =>
             {
-                let lasting = matches!(step.phase, Phase::Rollout | Phase::Compile) || verbose;
+                let lasting = step.phase == Phase::Rollout || verbose;
                 lasting.then(|| self.verb(verb(step.phase), BUSY, &format!("{} {message}", step.subject)))
             }
             Event::Output { line, .. } if normal => Some(format!("{line}\n")),
@@ -80,12 +80,8 @@ impl Lines {
                 message,
                 elapsed,
             } if normal => {
-                let took = self.paint(DIM, &format!("({})", seconds(*elapsed)));
-                Some(self.verb(
-                    verb(step.phase),
-                    GOOD,
-                    &format!("{} {message} {took}", step.subject),
-                ))
+                let text = format!("{} {message}{}", step.subject, self.took(*elapsed));
+                Some(self.verb(verb(step.phase), GOOD, &text))
             }
             Event::Finished { step, done: Done::Unchanged, .. } if step.phase == Phase::Read && !verbose => None,
             Event::Finished {
@@ -96,9 +92,6 @@ impl Lines {
             } if normal => {
                 let text = self.paint(DIM, &format!("{} {message}, unchanged", step.subject));
                 Some(self.verb(verb(step.phase), DIM, &text))
-            }
-            Event::Failed { step } => {
-                Some(self.verb(verb(step.phase), BAD, &format!("{} failed", step.subject)))
             }
             Event::Reachable { service, url, remark } if normal => {
                 let remark = remark
@@ -115,6 +108,12 @@ impl Lines {
 
     fn verb(&self, verb: &str, paint: Paint, text: &str) -> String {
         format!("{} {text}\n", self.paint(paint, &format!("{verb:>MARGIN$}")))
+    }
+
+    /// How long a step took, where that is worth a word.
+    fn took(&self, elapsed: Duration) -> String {
+        let worth = elapsed >= Duration::from_millis(100);
+        if worth { format!(" {}", self.paint(DIM, &format!("({})", seconds(elapsed)))) } else { String::new() }
     }
 
     fn paint(&self, paint: Paint, text: &str) -> String {

@@ -7,7 +7,7 @@ use crate::aws::Aws;
 use crate::event::Events;
 use crate::register::short;
 
-/// How many tasks are worth showing: they mostly fail alike.
+/// How many ways to fail are worth showing.
 const SHOWN: usize = 3;
 
 /// Why tasks of the new revision stopped, and the service's last events. Best effort: a call
@@ -17,10 +17,7 @@ pub(super) async fn gather(aws: &Aws, watch: &Watch<'_>, events: &Events) -> Opt
     if tasks.is_none() {
         events.note("the stopped tasks could not be read");
     }
-    let mut lines: Vec<String> = Vec::new();
-    for task in tasks.unwrap_or_default().iter().take(SHOWN) {
-        lines.extend(describe(task));
-    }
+    let mut lines = causes(&tasks.unwrap_or_default());
     lines.extend(messages.into_iter().map(|message| format!("event: {message}")));
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
@@ -50,21 +47,41 @@ async fn stopped(aws: &Aws, watch: &Watch<'_>) -> Option<Vec<Task>> {
     Some(tasks)
 }
 
+/// One paragraph for each way in which tasks stopped, the newest first; tasks mostly fail alike.
+fn causes(tasks: &[Task]) -> Vec<String> {
+    let mut ways: Vec<(Vec<String>, Vec<&str>)> = Vec::new();
+    for task in tasks {
+        let id = short(task.task_arn().unwrap_or_default());
+        let way = describe(task);
+        match ways.iter_mut().find(|(known, _)| *known == way) {
+            Some((_, ids)) => ids.push(id),
+            None => ways.push((way, vec![id])),
+        }
+    }
+    ways.iter().take(SHOWN).flat_map(|(way, ids)| titled(way, ids)).collect()
+}
+
+fn titled(way: &[String], ids: &[&str]) -> Vec<String> {
+    let others = match ids.len() {
+        0 | 1 => String::new(),
+        2 => " and 1 other".to_owned(),
+        many => format!(" and {} others", many - 1),
+    };
+    let title = format!("task {}{others}:", ids.first().unwrap_or(&""));
+    std::iter::once(title).chain(way.iter().map(|line| format!("  {line}"))).collect()
+}
+
+/// Why a task stopped, and what its containers say beyond that.
 fn describe(task: &Task) -> Vec<String> {
-    let id = short(task.task_arn().unwrap_or_default());
-    let mut lines = vec![format!(
-        "task {id}: {}",
-        task.stopped_reason().unwrap_or("stopped")
-    )];
+    let stopped = task.stopped_reason().unwrap_or("stopped");
+    let mut lines = vec![stopped.to_owned()];
     for container in task.containers() {
         let name = container.name().unwrap_or_default();
         let code = container.exit_code().map(|code| format!("exit code {code}"));
-        let parts: Vec<String> = code
-            .into_iter()
-            .chain(container.reason().map(str::to_owned))
-            .collect();
+        let reason = container.reason().filter(|reason| *reason != stopped).map(str::to_owned);
+        let parts: Vec<String> = code.into_iter().chain(reason).collect();
         if !parts.is_empty() {
-            lines.push(format!("  container {name}: {}", parts.join(", ")));
+            lines.push(format!("container {name}: {}", parts.join(", ")));
         }
     }
     lines
@@ -87,4 +104,26 @@ async fn service_events(aws: &Aws, watch: &Watch<'_>) -> Vec<String> {
         .filter_map(|event| event.message())
         .map(str::to_owned)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_ecs::types::Container;
+
+    fn task(id: &str, reason: &str, code: i32) -> Task {
+        let container = Container::builder().name("app").exit_code(code).reason(reason).build();
+        Task::builder().task_arn(format!("arn:x:task/c/{id}")).stopped_reason(reason).containers(container).build()
+    }
+
+    #[test]
+    fn tasks_that_fail_alike_are_told_once() {
+        let tasks = [task("3", "Essential container in task exited", 3), task("2", "Essential container in task exited", 3)];
+        insta::assert_snapshot!(causes(&tasks).join("\n"), @r"
+        task 3 and 1 other:
+          Essential container in task exited
+          container app: exit code 3
+        ");
+        assert_eq!(causes(&[tasks[0].clone(), task("1", "other", 4)]).len(), 6);
+    }
 }

@@ -251,9 +251,11 @@ async fn failed(
         )
         .hint("deploy again to create it"),
         Verdict::Continue | Verdict::Succeeded => {
-            let minutes = watch.timeout.as_secs() / 60;
-            Error::new(Kind::TimedOut, format!("`{definition}` is not up on service `{service}` after {minutes} minutes"))
-                .hint("the rollout goes on; raise `deployment.timeout-minutes` to wait longer, or run again to follow it")
+            let seconds = watch.timeout.as_secs();
+            let waited = if seconds % 60 == 0 { format!("{} min", seconds / 60) } else { format!("{seconds} s") };
+            Error::new(Kind::TimedOut, format!("`{definition}` is not up on service `{service}` after {waited}"))
+                .hint("the rollout goes on: run again to follow it")
+                .hint("to wait longer: `deployment.timeout-minutes`, or `--timeout SECONDS`")
         }
     };
     match evidence::gather(aws, watch, events).await {

@@ -1,5 +1,7 @@
 //! `cargo xtask deploy`
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::local;
@@ -48,6 +50,7 @@ pub(super) async fn run(global: &Global, flags: &Deploy, events: &Events) -> Res
     let options = Options {
         force: flags.force,
         conflict: flags.on_conflict.into(),
+        timeout: flags.timeout.map(Duration::from_secs),
     };
     let results = deploy::deploy(&aws, &engine, &build, &config, options, events).await?;
     let deployed = all_or_first_failure(results, events)?;

@@ -39,11 +39,35 @@ fn from_source_to_a_steady_service_and_on() {
 }
 
 #[test]
-fn a_first_deploy_that_crashes_fails_with_its_evidence() {
-    let workspace = Workspace::new("crash");
+fn a_first_deploy_that_cannot_start_fails_with_its_evidence() {
+    let workspace = Workspace::new("cannot-start");
+    workspace.config("entrypoint = [\"/no/such/program\"]");
+    let run = workspace.run(&["deploy", "--local", "--timeout", "100"]);
+    assert_eq!(run.code, 8, "{run:#?}");
+    let detail = run.outcome["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("/no/such/program"), "{run:#?}");
+}
+
+#[test]
+fn a_failed_update_is_rolled_back_and_the_old_version_serves() {
+    let workspace = Workspace::new("rolled-back");
+    workspace.deploy();
+    workspace.config("entrypoint = [\"/no/such/program\"]");
+    let run = workspace.run(&["deploy", "--local", "--timeout", "100"]);
+    assert_eq!(run.code, 7, "{run:#?}");
+    assert_eq!(get(&workspace.address()).expect("an answer"), "v1");
+
+    workspace.config("");
+    let again = workspace.deploy();
+    assert_eq!(again.outcome["result"]["services"][0]["changed"], false, "{again:#?}");
+}
+
+#[test]
+fn a_rollout_that_does_not_end_times_out() {
+    let workspace = Workspace::new("timeout");
     workspace.config("command = [\"crash\"]");
-    let run = workspace.run(&["deploy", "--local"]);
-    assert!(matches!(run.code, 8 | 9), "{run:#?}");
+    let run = workspace.run(&["deploy", "--local", "--timeout", "8"]);
+    assert_eq!(run.code, 9, "a crash after the start does not trip the breaker: {run:#?}");
     let detail = run.outcome["detail"].as_str().unwrap_or_default();
     assert!(detail.contains("exit code 3"), "{run:#?}");
 }

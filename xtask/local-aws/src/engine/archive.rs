@@ -26,13 +26,18 @@ pub(crate) struct Image<'a> {
 }
 
 impl Image<'_> {
-    /// The archive: a configuration, a layer, and the manifest that ties them.
-    pub(crate) fn to_archive(&self) -> Vec<u8> {
+    /// The image's configuration and its layer.
+    pub(crate) fn parts(&self) -> (Vec<u8>, Vec<u8>) {
         let layer = tar(self.files);
-        let layer_hex = sha256_hex(&layer);
-        let config = self.configuration(&layer_hex).to_string();
-        let config_name = format!("{}.json", sha256_hex(config.as_bytes()));
-        let layer_name = format!("{layer_hex}.tar");
+        let config = self.configuration(&sha256_hex(&layer)).to_string();
+        (config.into_bytes(), layer)
+    }
+
+    /// The archive: configuration, layer, and the manifest that ties them.
+    pub(crate) fn to_archive(&self) -> Vec<u8> {
+        let (config, layer) = self.parts();
+        let config_name = format!("{}.json", sha256_hex(&config));
+        let layer_name = format!("{}.tar", sha256_hex(&layer));
         let manifest = serde_json::json!([
             { "Config": config_name, "RepoTags": [self.name], "Layers": [layer_name] }
         ])
@@ -41,7 +46,7 @@ impl Image<'_> {
             File {
                 path: &config_name,
                 mode: 0o644,
-                content: config.as_bytes(),
+                content: &config,
             },
             File {
                 path: &layer_name,
@@ -79,26 +84,37 @@ pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
         })
 }
 
-/// A ustar archive: a header and the padded content of each file, then two empty blocks.
+/// A ustar archive: a header and the padded content of each file, then the end.
 fn tar(files: &[File<'_>]) -> Vec<u8> {
     let mut archive = Vec::new();
     for file in files {
-        archive.extend_from_slice(&header(file));
+        let size = file.content.len() as u64;
+        archive.extend_from_slice(&header(file.path, file.mode, size));
         archive.extend_from_slice(file.content);
-        archive.resize(archive.len().next_multiple_of(512), 0);
+        archive.extend_from_slice(padding(size));
     }
-    archive.resize(archive.len() + 1024, 0);
+    archive.extend_from_slice(&END);
     archive
 }
 
-fn header(file: &File<'_>) -> [u8; 512] {
+/// What follows the last file.
+pub(super) const END: [u8; 1024] = [0; 1024];
+
+/// What follows a file of this size.
+pub(super) fn padding(size: u64) -> &'static [u8] {
+    let length = size.next_multiple_of(512) - size;
+    &END[..usize::try_from(length).unwrap_or(0)]
+}
+
+/// What precedes a file. Its path has at most 100 bytes.
+pub(super) fn header(path: &str, mode: u32, size: u64) -> [u8; 512] {
     let mut header = [0; 512];
     let mut put = |at: usize, bytes: &[u8]| header[at..at + bytes.len()].copy_from_slice(bytes);
-    put(0, file.path.as_bytes());
-    put(100, format!("{:07o}\0", file.mode).as_bytes());
+    put(0, path.as_bytes());
+    put(100, format!("{mode:07o}\0").as_bytes());
     put(108, b"0000000\0"); // owner and group: root
     put(116, b"0000000\0");
-    put(124, format!("{:011o}\0", file.content.len()).as_bytes());
+    put(124, &size_field(size));
     put(136, b"00000000000\0"); // modified: 1970
     put(148, b"        "); // the checksum counts itself as blanks
     put(156, b"0");
@@ -108,17 +124,25 @@ fn header(file: &File<'_>) -> [u8; 512] {
     header
 }
 
+/// Octal digits, or from 8 GiB on the number itself behind a set bit.
+fn size_field(size: u64) -> [u8; 12] {
+    let mut field = [0; 12];
+    if size < 1 << 33 {
+        field[..11].copy_from_slice(format!("{size:011o}").as_bytes());
+    } else {
+        field[0] = 0x80;
+        field[4..].copy_from_slice(&size.to_be_bytes());
+    }
+    field
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_header_checksum_is_the_sum_of_the_bytes() {
-        let header = header(&File {
-            path: "pause",
-            mode: 0o755,
-            content: b"abc",
-        });
+        let header = header("pause", 0o755, 3);
         let mut blank = header;
         blank[148..156].fill(b' ');
         let sum: u32 = blank.iter().copied().map(u32::from).sum();
@@ -141,5 +165,11 @@ mod tests {
         };
         assert_eq!(image.to_archive(), image.to_archive());
         assert_eq!(image.to_archive().len() % 512, 0);
+    }
+
+    #[test]
+    fn a_size_beyond_eleven_octal_digits_is_binary() {
+        assert_eq!(&size_field((1 << 33) - 1), b"77777777777\0");
+        assert_eq!(size_field(1 << 33), [0x80, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0]);
     }
 }

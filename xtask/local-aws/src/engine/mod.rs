@@ -12,6 +12,7 @@ pub mod docker;
 pub mod endpoint;
 mod holder;
 pub mod labels;
+pub mod source;
 
 use std::collections::BTreeMap;
 use std::fmt;

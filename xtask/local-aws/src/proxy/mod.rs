@@ -178,4 +178,6 @@ fn open(listener: TcpListener, route: Route) -> io::Result<Served> {
 }
 
 #[cfg(test)]
+mod rolling;
+#[cfg(test)]
 mod tests;

@@ -28,6 +28,7 @@ pub mod manifest;
 mod manifests;
 mod range;
 pub mod route;
+mod source;
 pub mod store;
 pub mod uploads;
 

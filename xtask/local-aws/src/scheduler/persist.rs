@@ -15,12 +15,21 @@ fn file(state_dir: &Path, region: &str) -> PathBuf {
 /// everything on the engine that carries the instance's label is unknown, and removed.
 pub fn load(state_dir: &Path, region: &str) -> io::Result<Option<Ecs>> {
     let path = file(state_dir, region);
+    remove_unfinished(state_dir);
     match saved::read_json(&path) {
         Err(e) if e.kind() == io::ErrorKind::InvalidData => {
             std::fs::rename(&path, aside(&path))?;
             Ok(None)
         }
         read => read,
+    }
+}
+
+/// Writes that a SIGKILL cut off. One that cannot be removed does no harm.
+fn remove_unfinished(state_dir: &Path) {
+    let entries = std::fs::read_dir(state_dir).into_iter().flatten().flatten();
+    for entry in entries.filter(|e| e.file_name().to_string_lossy().starts_with(".tmp")) {
+        std::fs::remove_file(entry.path()).unwrap_or_default();
     }
 }
 

@@ -20,7 +20,7 @@ use images::{BatchCheckLayerAvailability, BatchGetImage, DescribeImages, ListIma
 use policies::{OfRepository, PutLifecyclePolicy, SetRepositoryPolicy};
 use put_image::PutImage;
 use repositories::{
-    CreateRepository, DeleteRepository, DescribeRepositories, GetAuthorizationToken,
+    CreateRepository, DeleteRepository, DescribeRegistry, DescribeRepositories, GetAuthorizationToken,
     PutImageScanningConfiguration, PutImageTagMutability,
 };
 use tags::{ListTagsForResource, TagResource, UntagResource};
@@ -36,6 +36,7 @@ operations! {
         DeleteRepository(DeleteRepository),
         DeleteRepositoryPolicy(OfRepository),
         DescribeImages(DescribeImages),
+        DescribeRegistry(DescribeRegistry),
         DescribeRepositories(DescribeRepositories),
         GetAuthorizationToken(GetAuthorizationToken),
         GetLifecyclePolicy(OfRepository),
@@ -70,6 +71,7 @@ fn perform(cloud: &Cloud, request: EcrRequest) -> Result<Value, ApiError> {
         EcrRequest::DeleteRepository(input) => repositories::delete(cloud, &input),
         EcrRequest::DeleteRepositoryPolicy(input) => policies::delete_policy(cloud, &input),
         EcrRequest::DescribeImages(input) => images::describe(cloud, &input),
+        EcrRequest::DescribeRegistry(_) => Ok(repositories::describe_registry()),
         EcrRequest::DescribeRepositories(input) => repositories::describe(cloud, &input),
         EcrRequest::GetAuthorizationToken(_) => repositories::authorization_token(cloud),
         EcrRequest::GetLifecyclePolicy(input) => policies::get_lifecycle(cloud, &input),

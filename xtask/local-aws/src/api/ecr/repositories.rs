@@ -250,6 +250,15 @@ pub(super) fn authorization_token(cloud: &Cloud) -> Result<Value, ApiError> {
     }]}))
 }
 
+/// Takes nothing: there is one registry an account.
+#[derive(Debug, Deserialize)]
+pub struct DescribeRegistry {}
+
+/// Source: Amazon ECR API Reference, DescribeRegistry.
+pub(super) fn describe_registry() -> Value {
+    json!({"registryId": ACCOUNT, "replicationConfiguration": {"rules": []}})
+}
+
 fn render(cloud: &Cloud, repository: &Repository) -> Value {
     let name = &repository.name;
     let mut rendered = json!({

@@ -1,6 +1,7 @@
 //! The engine's event stream, as what became of this instance's containers.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bollard::Docker;
 use bollard::errors::Error;
@@ -12,6 +13,13 @@ use futures_util::{Stream, StreamExt};
 use super::{error, observe, rfc3339};
 use crate::engine::{ContainerId, EngineError, EngineEvent, Health, Status, labels};
 
+/// The exit code of a process that was killed: 128 + SIGKILL.
+const KILLED: i64 = 137;
+
+/// How often, and how far apart, a killed container is asked for the reason.
+const REASON_TRIES: u32 = 5;
+const REASON_PAUSE: Duration = Duration::from_millis(20);
+
 type Messages = BoxStream<'static, Result<EventMessage, Error>>;
 
 /// Subscribes from the engine's "now" on: nothing that happens after this returns is missed,
@@ -22,7 +30,7 @@ pub(super) async fn subscribe(
     mut filters: HashMap<String, Vec<String>>,
 ) -> Result<BoxStream<'static, EngineEvent>, EngineError> {
     filters.insert("type".to_owned(), vec!["container".to_owned()]);
-    let actions = ["start", "die", "health_status"].map(str::to_owned);
+    let actions = ["start", "die", "oom", "health_status"].map(str::to_owned);
     filters.insert("event".to_owned(), actions.to_vec());
     let messages = messages(&docker, &filters)
         .await
@@ -76,10 +84,12 @@ async fn translated(docker: Docker, message: EventMessage) -> Option<EngineEvent
         "health_status: healthy" => Status::Running(Some(Health::Healthy)),
         "health_status: unhealthy" => Status::Running(Some(Health::Unhealthy)),
         "start" => now(&docker, &id).await?,
-        "die" => match now(&docker, &id).await {
-            Some(ended @ Status::Exited { .. }) => ended,
-            _ => exited(&attributes), // removed already, or started again
+        "die" => match ended(&docker, &id).await {
+            Some(status) => status,
+            None => exited(&attributes), // removed already, or started again
         },
+        // While it runs it is a process inside that was killed; after its end, the reason of it.
+        "oom" => now(&docker, &id).await.filter(|status| is_end(*status))?,
         _ => return None,
     };
     Some(EngineEvent {
@@ -88,6 +98,25 @@ async fn translated(docker: Docker, message: EventMessage) -> Option<EngineEvent
         container: attributes.get(labels::CONTAINER).cloned(),
         status,
     })
+}
+
+/// The state after the end. An engine may learn a moment later that a kill was for want of memory:
+/// it gets that moment, and should it take longer, the `oom` message tells the end once more.
+async fn ended(docker: &Docker, id: &ContainerId) -> Option<Status> {
+    for _ in 0..REASON_TRIES {
+        match now(docker, id).await.filter(|status| is_end(*status))? {
+            Status::Exited {
+                code: KILLED,
+                oom_killed: false,
+            } => tokio::time::sleep(REASON_PAUSE).await,
+            known => return Some(known),
+        }
+    }
+    now(docker, id).await.filter(|status| is_end(*status))
+}
+
+fn is_end(status: Status) -> bool {
+    matches!(status, Status::Exited { .. })
 }
 
 async fn now(docker: &Docker, id: &ContainerId) -> Option<Status> {

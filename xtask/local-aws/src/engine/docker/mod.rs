@@ -13,7 +13,7 @@ mod observe;
 mod remove;
 mod rfc3339;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -27,6 +27,7 @@ use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
 
 use super::endpoint::{self, Endpoint};
+use super::source::ImageSource;
 use super::{
     ContainerId, ContainerSpec, Engine, EngineError, EngineEvent, Holder, HolderSpec, ImageFacts, LogLine,
     Observed, holder, labels,
@@ -46,6 +47,9 @@ pub struct RegistryAccess {
     pub username: String,
     /// For Basic authentication. Never shown.
     pub password: String,
+    /// The same images on this machine's disk, for an engine that does not reach `host`: in a
+    /// virtual machine, rootless or remote, its loopback is not ours.
+    pub source: Option<Arc<dyn ImageSource>>,
 }
 
 /// A Docker Engine, for one instance of the control plane. Cheap to clone.

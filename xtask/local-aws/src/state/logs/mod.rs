@@ -236,11 +236,20 @@ impl Logs {
             .collect())
     }
 
-    /// Adds events, oldest first, to a stream.
+    /// Adds events, oldest first, to a stream, and about once a day frees it of expired ones.
     pub fn append(&self, group: &str, stream: &str, events: &[Event]) -> Result<(), LogsError> {
         let mut entries = self.entries();
         let entry = entries.get_mut(group).ok_or(LogsError::GroupMissing)?;
         let stream = entry.streams.get_mut(stream).ok_or(LogsError::StreamMissing)?;
+        // Not at every event: a file is rewritten for it.
+        let cutoff = events
+            .last()
+            .and_then(|event| entry.group.cutoff_ms(event.ingestion_ms));
+        if let Some(cutoff) = cutoff
+            && stream.first_ms().is_some_and(|first| first < cutoff - DAY_MS)
+        {
+            stream.drop_before(cutoff)?;
+        }
         Ok(stream.append(events)?)
     }
 

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use serde_json::json;
 
 use super::super::deployment::Status;
-use super::super::rollout::{Plan, TaskView, View, plan};
+use super::super::plan::{Plan, TaskView, View, plan};
 use super::{Program, World};
 
 fn task(id: &str, primary: bool, healthy: bool) -> TaskView {

@@ -1,104 +1,16 @@
 //! The engine interface against the Docker Engine of this machine, with real containers.
 
-use std::panic::AssertUnwindSafe;
+pub(crate) mod bench;
+mod pull;
+
 use std::time::Duration;
 
-use futures_util::{FutureExt, StreamExt};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use futures_util::StreamExt;
 use tokio::time::timeout;
 
 use super::*;
 use crate::engine::{Health, HealthCheck, Status};
-use crate::testing::{ProbeImage, unique};
-
-/// An instance of its own, with the probe's image.
-struct Bench {
-    engine: DockerEngine,
-    image: ProbeImage,
-    instance: String,
-}
-
-/// Runs a test on a bench of its own, which is cleared whatever becomes of the test.
-async fn on_bench(test: impl AsyncFnOnce(&Bench)) {
-    let bench = Bench::new().await;
-    let result = AssertUnwindSafe(test(&bench)).catch_unwind().await;
-    bench.finish().await;
-    if let Err(panic) = result {
-        std::panic::resume_unwind(panic);
-    }
-}
-
-impl Bench {
-    async fn new() -> Self {
-        let instance = unique("test");
-        let engine = DockerEngine::connect(&instance, None)
-            .await
-            .unwrap_or_else(|e| panic!("{e}"));
-        let image = ProbeImage::load(&engine).await.unwrap_or_else(|e| panic!("{e}"));
-        Self {
-            engine,
-            image,
-            instance,
-        }
-    }
-
-    async fn holder(&self, task_id: &str, ports: &[u16]) -> Holder {
-        let spec = HolderSpec {
-            task_id: task_id.to_owned(),
-            cluster: "cluster".to_owned(),
-            group: "service:s".to_owned(),
-            task_definition: "f:1".to_owned(),
-            hostname: "ip-172-31-0-7.test.compute.internal".to_owned(),
-            ports: ports.to_vec(),
-            cpu: Some(256),
-            memory_mib: Some(512),
-        };
-        self.engine.start_holder(&spec).await.expect("the holder starts")
-    }
-
-    fn spec(&self, task_id: &str, name: &str, command: &[&str]) -> ContainerSpec {
-        ContainerSpec {
-            task_id: task_id.to_owned(),
-            cluster: "cluster".to_owned(),
-            name: name.to_owned(),
-            image: self.image.name.clone(),
-            command: Some(command.iter().map(|word| (*word).to_owned()).collect()),
-            stop_timeout: Duration::from_secs(5),
-            ..ContainerSpec::default()
-        }
-    }
-
-    /// Everything a container writes until it ends.
-    async fn output(&self, holder: &Holder, spec: &ContainerSpec) -> Vec<String> {
-        let id = self
-            .engine
-            .start_container(&holder.id, spec)
-            .await
-            .expect("the container starts");
-        let lines = self.engine.logs(&id, None).await.expect("has logs");
-        let all = lines.map(|line| line.message).collect();
-        timeout(Duration::from_secs(30), all)
-            .await
-            .expect("the container ends")
-    }
-
-    async fn status(&self, id: &ContainerId) -> Status {
-        let all = self.engine.list().await.expect("lists");
-        all.into_iter()
-            .find(|found| found.id == *id)
-            .expect("is listed")
-            .status
-    }
-
-    async fn finish(self) {
-        self.engine.remove_all().await.expect("everything is removed");
-        assert_eq!(self.engine.list().await.expect("lists"), []);
-        let network = labels::network_name(&self.instance);
-        let network = self.engine.docker.inspect_network(&network, None).await;
-        assert_eq!(network.err().as_ref().and_then(error::status), Some(404));
-        self.image.remove().await.expect("the image is removed");
-    }
-}
+use bench::{first_answer, on_bench};
 
 /// The next event of this container that is `wanted`.
 async fn event(
@@ -117,26 +29,6 @@ async fn event(
     timeout(Duration::from_secs(30), found)
         .await
         .expect("the event comes")
-}
-
-async fn get(address: std::net::SocketAddr) -> std::io::Result<String> {
-    let mut stream = tokio::net::TcpStream::connect(address).await?;
-    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    Ok(answer.split("\r\n\r\n").nth(1).unwrap_or_default().to_owned())
-}
-
-async fn first_answer(address: std::net::SocketAddr) -> String {
-    let answered = async {
-        loop {
-            match get(address).await {
-                Ok(text) if !text.is_empty() => return text,
-                _ => tokio::task::yield_now().await,
-            }
-        }
-    };
-    timeout(Duration::from_secs(10), answered).await.expect("answers")
 }
 
 #[tokio::test]
@@ -214,14 +106,12 @@ async fn events_tell_how_containers_start_and_end() {
             .start_container(&holder.id, &greedy)
             .await
             .expect("starts");
-        let ended = event(&mut events, &id, |s| matches!(s, Status::Exited { .. })).await;
-        assert_eq!(
-            ended.status,
-            Status::Exited {
-                code: 137,
-                oom_killed: true
-            }
-        );
+        let killed = Status::Exited {
+            code: 137,
+            oom_killed: true,
+        };
+        event(&mut events, &id, |status| status == killed).await;
+        assert_eq!(bench.status(&id).await, killed);
     })
     .await;
 }

@@ -1,0 +1,142 @@
+//! Deployments that fail: what counts as a failure, who ends a deployment, and where it goes back to.
+
+use super::breaker::DeploymentConfiguration;
+use super::deployment::{Rollback, Rollout, Status};
+use super::service::Service;
+use super::stop::{Stop, StopCode};
+use super::{Ecs, Timing, event};
+
+/// What the circuit breaker counts: tasks that never reach RUNNING, and failed health checks. A task
+/// that ran and then crashed is not (documented: "How the Amazon ECS deployment circuit breaker
+/// detects failures"; observed: a crash loop is not seen).
+pub(super) fn is_failure(stop: &Stop, ran: bool) -> bool {
+    match stop.code {
+        StopCode::TaskFailedToStart => true,
+        StopCode::EssentialContainerExited => !ran,
+        StopCode::ServiceSchedulerInitiated => *stop == Stop::unhealthy(),
+        StopCode::UserInitiated => false,
+    }
+}
+
+/// Doubles with each failure up to a limit (documented: "Service throttle logic"; scaled down).
+pub(super) fn wait(timing: &Timing, failures: u32) -> f64 {
+    let doubled = timing.throttle * 2f64.powi(i32::try_from(failures.min(30)).unwrap_or(30) - 1);
+    doubled.min(timing.throttle_max)
+}
+
+/// Fails or rolls back a deployment.
+pub(super) fn judge(ecs: &mut Ecs, service: &mut Service, now: f64) {
+    let breaker = DeploymentConfiguration::of(&service.settings).deployment_circuit_breaker;
+    let Some(last) = service.history.last() else {
+        return;
+    };
+    let Some(primary) = service.deployments.first() else {
+        return;
+    };
+    let ours = primary.id == last.deployment && primary.rollout == Rollout::InProgress;
+    match last.status {
+        Status::InProgress if ours && breaker.enable && last.failures >= last.threshold => {
+            fail(ecs, service, &Cause::BREAKER, breaker.rollback, now);
+        }
+        Status::RollbackRequested => fail(ecs, service, &Cause::REQUEST, true, now),
+        _ => {}
+    }
+}
+
+/// Who ends a deployment, in AWS's words.
+struct Cause {
+    state: &'static str,
+    event: &'static str,
+    rollback: &'static str,
+    rolling_back: &'static str,
+}
+
+impl Cause {
+    /// Observed: `rolloutStateReason` and events in public threads; `rollback.reason` is assumed.
+    const BREAKER: Self = Self {
+        state: "ECS deployment circuit breaker: tasks failed to start.",
+        event: "tasks failed to start",
+        rollback: "Service deployment rolled back because the circuit breaker threshold was exceeded.",
+        rolling_back: "ECS deployment circuit breaker: rolling back to deploymentId {}.",
+    };
+    /// Assumed.
+    const REQUEST: Self = Self {
+        state: "ECS deployment stopped: rollback requested.",
+        event: "rollback requested",
+        rollback: "Service deployment rolled back because a stop was requested.",
+        rolling_back: "ECS deployment stop requested: rolling back to deploymentId {}.",
+    };
+}
+
+fn fail(ecs: &mut Ecs, service: &mut Service, cause: &Cause, rollback: bool, now: f64) {
+    let Some(primary) = service.deployments.first_mut() else {
+        return;
+    };
+    let (failed, failed_revision) = (primary.id.clone(), primary.revision.clone());
+    primary.rollout = Rollout::Failed;
+    primary.reason = cause.state.into();
+    primary.updated_at = now;
+    service.tell(
+        &mut ecs.ids,
+        event::failed(&service.name, &failed, cause.event),
+        now,
+    );
+    // The last one that completed (documented); a redeployment of the same revision goes back to it too.
+    let target = service.last_completed.clone().filter(|_| rollback);
+    let Some(target) = target.filter(|t| *t != failed_revision || service.deployments.len() > 1) else {
+        stall(service, cause, rollback, now);
+        return;
+    };
+    let id = back_to(ecs, service, &target, cause, now);
+    service.tell(&mut ecs.ids, event::rolling_back(&service.name, &id), now);
+    if let Some(last) = service.history.last_mut() {
+        last.set(Status::RollbackInProgress, now);
+        last.reason = Some(cause.rollback.into());
+        last.rollback = Some(Rollback {
+            reason: cause.rollback.into(),
+            started_at: now,
+            revision: target,
+        });
+    }
+    service.failures = 0;
+    service.retry_at = None;
+}
+
+/// Nothing to go back to: no task is started any more (documented: the deployment is stalled; the
+/// statuses are assumed).
+fn stall(service: &mut Service, cause: &Cause, rollback: bool, now: f64) {
+    if let Some(last) = service.history.last_mut() {
+        last.set(
+            if rollback {
+                Status::RollbackFailed
+            } else {
+                Status::Stopped
+            },
+            now,
+        );
+        last.stopped_at = Some(now);
+        last.reason = Some(cause.state.into());
+    }
+}
+
+/// The deployment of that revision that is still there becomes primary again, with the tasks it has
+/// (assumed); if it is gone, a new one is made.
+fn back_to(ecs: &mut Ecs, service: &mut Service, target: &str, cause: &Cause, now: f64) -> String {
+    let there = service
+        .deployments
+        .iter()
+        .skip(1)
+        .position(|d| d.revision == target && d.rollout != Rollout::Failed);
+    match there {
+        Some(index) => {
+            let mut deployment = service.deployments.remove(index + 1);
+            deployment.rollout = Rollout::InProgress;
+            deployment.reason = cause.rolling_back.replace("{}", &deployment.id);
+            deployment.updated_at = now;
+            let id = deployment.id.clone();
+            service.deployments.insert(0, deployment);
+            id
+        }
+        None => service.start(&mut ecs.ids, target, cause.rolling_back, now),
+    }
+}
