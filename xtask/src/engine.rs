@@ -1,8 +1,10 @@
 //! The container engine that builds and pushes: found as the `docker` command finds it.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use bollard::Docker;
+use bollard::query_parameters::ListImagesOptionsBuilder;
+use bollard::{BollardRequest, Docker};
 use local_aws::engine::endpoint;
 
 use crate::error::{Error, Kind, Result};
@@ -39,6 +41,7 @@ impl Engine {
     /// Around a connection that is there already; the API version is settled with the engine.
     pub async fn of(docker: Docker) -> Result<Self> {
         let failed = |e: bollard::errors::Error| unreachable(&text(&e));
+        let docker = docker.with_request_modifier(url_safe_credentials);
         let docker = docker.negotiate_version().await.map_err(failed)?;
         let version = docker.version().await.map_err(failed)?;
         let components = version.components.unwrap_or_default();
@@ -64,6 +67,16 @@ impl Engine {
         self.docker.clone().with_timeout(PATIENCE)
     }
 
+    /// The IDs of all images, untagged ones among them.
+    pub(crate) async fn image_ids(&self) -> Result<HashSet<String>> {
+        let options = ListImagesOptionsBuilder::default().all(true).build();
+        let images = self.docker.list_images(Some(options)).await;
+        let images = images.map_err(|e| {
+            Error::new(Kind::Build, "the engine's images cannot be listed").caused_by(text(&e))
+        })?;
+        Ok(images.into_iter().map(|image| image.id).collect())
+    }
+
     /// Whether it is Podman, whose API has no BuildKit.
     #[must_use]
     pub fn is_podman(&self) -> bool {
@@ -75,6 +88,21 @@ impl Engine {
     pub fn version(&self) -> &str {
         &self.version
     }
+}
+
+/// The engine reads its credentials header in the URL-safe alphabet of Base64 (documented: Docker Engine API,
+/// "Authentication"); bollard writes the other one, and a password with `?`, `>` or `~` in it may then be refused
+/// as "no basic auth credentials".
+fn url_safe_credentials(mut request: BollardRequest) -> BollardRequest {
+    if let Some(value) = request.headers_mut().get_mut("X-Registry-Auth") {
+        let text = value
+            .to_str()
+            .map(|text| text.replace('+', "-").replace('/', "_"));
+        if let Some(safe) = text.ok().and_then(|text| text.parse().ok()) {
+            *value = safe;
+        }
+    }
+    request
 }
 
 /// The endpoint's message ends with the way out, after its last `; `.
@@ -114,6 +142,15 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn credentials_go_in_the_url_safe_alphabet() {
+        let mut request = BollardRequest::new(bollard::body_full(bytes::Bytes::new()));
+        let header = "eyJ+Pz8/In0=".parse().expect("is a header");
+        request.headers_mut().insert("x-registry-auth", header);
+        let request = url_safe_credentials(request);
+        assert_eq!(request.headers()["x-registry-auth"], "eyJ-Pz8_In0=");
+    }
 
     #[test]
     fn no_engine_says_how_to_get_one() {

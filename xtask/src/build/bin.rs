@@ -87,7 +87,7 @@ async fn on_base(
             .map_err(|e| Error::new(Kind::Build, "the image's files could not be sent").caused_by(e))
     });
     let built = buildkit::build(&context.engine, request, body, step).await;
-    super::outcome(built, writing).await.map(|id| (id, Done::Changed))
+    super::outcome(built, writing).await
 }
 
 /// Every file goes through a directory of its own: `COPY dir/ /there/` keeps symlinks, `COPY file /there` does not.

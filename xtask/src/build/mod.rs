@@ -184,7 +184,7 @@ impl Work<'_> {
         };
         let (body, writing) = pipe::pipe(move |out| context.write(out));
         let built = buildkit::build(&self.context.engine, request, body, step).await;
-        outcome(built, writing).await.map(|id| (id, Done::Changed))
+        outcome(built, writing).await
     }
 }
 

@@ -17,7 +17,7 @@ use futures_util::{Stream, StreamExt};
 use crate::config::image::Platform;
 use crate::engine::{Engine, text};
 use crate::error::{Error, Kind, Result};
-use crate::event::Running;
+use crate::event::{Done, Running};
 use trace::Trace;
 
 /// What to build, beside the context.
@@ -34,7 +34,7 @@ pub(crate) struct Request<'a> {
     pub(crate) credentials: HashMap<String, DockerCredentials>,
 }
 
-/// Builds; the engine's ID of the image.
+/// Builds; the engine's ID of the image, and whether the engine had that image before.
 ///
 /// Attestations are off: the engine's own exporter makes none unless asked.
 pub(crate) async fn build(
@@ -42,8 +42,9 @@ pub(crate) async fn build(
     request: Request<'_>,
     context: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
     step: &Running,
-) -> Result<String> {
+) -> Result<(String, Done)> {
     supported(engine, request.name)?;
+    let before = engine.image_ids().await?;
     let docker = engine.patient();
     let options = options(&request);
     let body = bollard::body_try_stream(context);
@@ -56,13 +57,13 @@ pub(crate) async fn build(
             Err(e) => return Err(failed(request.name, &trace, text(&e))),
         }
     }
-    id.ok_or_else(|| match trace.failed_step() {
-        Some(_) => failed(request.name, &trace, "the build ended without an image"),
-        None => Error::new(
-            Kind::Build,
-            format!("the engine reported no image for `{}`", request.name),
-        ),
-    })
+    let id = id.ok_or_else(|| failed(request.name, &trace, "the engine reported no image"))?;
+    let done = if before.contains(&id) {
+        Done::Unchanged
+    } else {
+        Done::Changed
+    };
+    Ok((id, done))
 }
 
 fn supported(engine: &Engine, name: &str) -> Result<()> {
