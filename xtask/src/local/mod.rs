@@ -4,6 +4,7 @@
 //! directory names the *instance*, which is on the labels of everything it makes.
 
 mod client;
+mod images;
 mod process;
 
 use std::path::{Path, PathBuf};

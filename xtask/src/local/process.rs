@@ -12,8 +12,9 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
-use super::Instance;
+use super::{Instance, images};
 use super::client::{self, Status};
+use crate::engine::Engine;
 use crate::error::{Error, Kind, Result, bug};
 
 /// The port it takes if it is free, the first time; later the one it had. Image references
@@ -121,23 +122,26 @@ pub async fn stop(instance: &Instance) -> Result<bool> {
     Ok(true)
 }
 
-/// Stops the control plane and removes everything that it made: containers, networks, volumes, state.
+/// Stops the control plane and removes everything that it made: containers, networks, volumes,
+/// state, and the names of images in its registry.
 ///
 /// # Errors
 /// Something cannot be removed.
-pub async fn reset(instance: &Instance) -> Result<()> {
+pub async fn reset(instance: &Instance, engine: &Engine) -> Result<()> {
     stop(instance).await?;
-    let engine = local_aws::engine::docker::DockerEngine::connect(&instance.id, None).await;
-    let engine = engine.map_err(|error| Error::new(Kind::Preflight, error.to_string()))?;
-    local_aws::engine::Engine::remove_all(&engine)
-        .await
-        .map_err(|error| {
-            Error::new(Kind::Unexpected, "the local containers could not be removed").caused_by(error)
-        })?;
-    match std::fs::remove_dir_all(&instance.dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(unwritable(instance, error)),
-        _ => Ok(()),
+    let registry = read_card(instance).map(|card| card.endpoint.replace("http://", ""));
+    let options = local_aws::cloud::Options {
+        state_dir: instance.dir.clone(),
+        region: String::new(),
+        instance: instance.id.clone(),
+    };
+    local_aws::server::reset(&options).await.map_err(|error| {
+        Error::new(Kind::Unexpected, "not everything of the local control plane could be removed").caused_by(error)
+    })?;
+    if let Some(host) = registry {
+        images::forget(engine.docker(), &host).await;
     }
+    Ok(())
 }
 
 async fn spawn(instance: &Instance, region: &str) -> Result<Status> {

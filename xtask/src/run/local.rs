@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::cli::{Global, Local};
+use crate::engine;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Done, Events, Phase};
 use crate::local::{self, Instance, ServeOptions, Started, Status};
@@ -79,7 +80,7 @@ async fn stop(instance: &Instance, events: &Events) -> Result<serde_json::Value>
 
 async fn reset(instance: &Instance, events: &Events) -> Result<serde_json::Value> {
     let step = events.start(Phase::Local, "control plane");
-    local::reset(instance).await?;
+    local::reset(instance, &engine::connect(events).await?).await?;
     step.finish(Done::Changed, "stopped; everything that it made is removed");
     Ok(json!({ "reset": true }))
 }
