@@ -25,7 +25,7 @@ fn endings(events: &[Event]) -> Vec<(Phase, Option<Done>)> {
         .iter()
         .filter_map(|event| match event {
             Event::Finished { step, done, .. } => Some((step.phase, Some(*done))),
-            Event::Failed { step } => Some((step.phase, None)),
+            Event::Abandoned { step } => Some((step.phase, None)),
             _ => None,
         })
         .collect()
