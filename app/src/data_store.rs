@@ -30,10 +30,7 @@ use crate::{
 /// The routes of a fresh, empty store.
 pub fn router(limits: Limits) -> Router {
     Router::new()
-        .route(
-            "/healthz",
-            get(|| async { Json(serde_json::json!({ "status": "ok" })) }),
-        )
+        .route("/healthz", get(|| async { Json(serde_json::json!({ "status": "ok" })) }))
         .route("/keys", get(list))
         .route("/keys/{key}", get(read).put(write).delete(remove))
         .fallback(failure::no_such_path)
@@ -75,11 +72,7 @@ async fn write(
     match store.lock().put(&key, &value) {
         Ok(Put::Created) => Ok(StatusCode::CREATED),
         Ok(Put::Replaced) => Ok(StatusCode::OK),
-        Err(full) => Err(Failure::new(
-            StatusCode::INSUFFICIENT_STORAGE,
-            "full",
-            full.to_string(),
-        )),
+        Err(full) => Err(Failure::new(StatusCode::INSUFFICIENT_STORAGE, "full", full.to_string())),
     }
 }
 
@@ -88,11 +81,7 @@ async fn remove(
     key: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Failure> {
     let key = valid(key)?;
-    if store.lock().delete(&key) {
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(no_such_key(&key))
-    }
+    if store.lock().delete(&key) { Ok(StatusCode::NO_CONTENT) } else { Err(no_such_key(&key)) }
 }
 
 fn valid(key: Result<Path<String>, PathRejection>) -> Result<String, Failure> {

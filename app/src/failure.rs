@@ -21,11 +21,7 @@ pub struct Failure {
 impl Failure {
     /// A failure with this status, code and reason.
     pub fn new(status: StatusCode, code: &'static str, reason: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            reason: reason.into(),
-        }
+        Self { status, code, reason: reason.into() }
     }
 
     /// 400: the request itself is wrong.
@@ -41,22 +37,16 @@ impl Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        (
-            self.status,
-            Json(json!({ "error": self.code, "reason": self.reason })),
-        )
-            .into_response()
+        (self.status, Json(json!({ "error": self.code, "reason": self.reason }))).into_response()
     }
 }
 
 impl From<axum::extract::rejection::BytesRejection> for Failure {
     fn from(rejection: axum::extract::rejection::BytesRejection) -> Self {
         match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Self::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "too_large",
-                "the body is too large",
-            ),
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body is too large")
+            }
             _ => Self::bad_request(format!("the body could not be read: {}", rejection.body_text())),
         }
     }

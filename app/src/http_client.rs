@@ -70,11 +70,7 @@ impl HttpClient {
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_timer(TokioTimer::new())
             .build(connector);
-        Self {
-            pool,
-            timeout,
-            max_body,
-        }
+        Self { pool, timeout, max_body }
     }
 
     /// Sends a request and reads the whole answer.
@@ -88,9 +84,7 @@ impl HttpClient {
                 result => result,
             }
         };
-        tokio::time::timeout(self.timeout, attempts)
-            .await
-            .unwrap_or(Err(CallError::Timeout(self.timeout)))
+        tokio::time::timeout(self.timeout, attempts).await.unwrap_or(Err(CallError::Timeout(self.timeout)))
     }
 
     async fn attempt(&self, method: &Method, uri: &Uri, body: Bytes) -> Result<Answer, CallError> {
@@ -99,27 +93,17 @@ impl HttpClient {
         *request.uri_mut() = uri.clone();
         let response = self.pool.request(request).await.map_err(|error| {
             let cause = root_cause(&error);
-            if error.is_connect() {
-                CallError::Connect(cause)
-            } else {
-                CallError::Broken(cause)
-            }
+            if error.is_connect() { CallError::Connect(cause) } else { CallError::Broken(cause) }
         })?;
         let status = response.status();
-        let body = Limited::new(response.into_body(), self.max_body)
-            .collect()
-            .await
-            .map_err(|error| {
-                if error.is::<LengthLimitError>() {
-                    CallError::TooLarge(self.max_body)
-                } else {
-                    CallError::Broken(root_cause(error.as_ref()))
-                }
-            })?;
-        Ok(Answer {
-            status,
-            body: body.to_bytes(),
-        })
+        let body = Limited::new(response.into_body(), self.max_body).collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                CallError::TooLarge(self.max_body)
+            } else {
+                CallError::Broken(root_cause(error.as_ref()))
+            }
+        })?;
+        Ok(Answer { status, body: body.to_bytes() })
     }
 }
 

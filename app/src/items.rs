@@ -84,11 +84,7 @@ async fn remove(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Failure> {
     let id = valid(id)?;
-    if store.delete(&id).await? {
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(no_such_item(&id))
-    }
+    if store.delete(&id).await? { Ok(StatusCode::NO_CONTENT) } else { Err(no_such_item(&id)) }
 }
 
 fn valid(id: Result<Path<String>, PathRejection>) -> Result<String, Failure> {

@@ -97,10 +97,7 @@ struct Traffic {
 
 impl Traffic {
     fn new() -> Self {
-        Self {
-            requests: watch::Sender::new(0),
-            stopping: watch::Sender::new(false),
-        }
+        Self { requests: watch::Sender::new(0), stopping: watch::Sender::new(false) }
     }
 
     async fn linger(&self, drain: Drain) {
@@ -131,9 +128,7 @@ async fn conduct(State(traffic): State<Traffic>, request: Request, next: Next) -
         Err(_) => too_slow().into_response(),
     };
     if *traffic.stopping.borrow() {
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     let status = response.status().as_u16();
     let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);

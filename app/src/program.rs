@@ -45,9 +45,7 @@ fn start(
             .map_err(|error| format!("cannot listen on port {port}: {error}"))?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
-        lifecycle::serve(listener, router, stop, drain)
-            .await
-            .map_err(|error| error.to_string())
+        lifecycle::serve(listener, router, stop, drain).await.map_err(|error| error.to_string())
     });
     // Not dropped: that would wait for name lookups under way.
     runtime.shutdown_background();
@@ -55,9 +53,7 @@ fn start(
 }
 
 fn port(setting: Option<&str>, default: u16) -> Result<u16, String> {
-    setting.map_or(Ok(default), |text| {
-        text.parse().map_err(|_| format!("PORT: `{text}` is not a port"))
-    })
+    setting.map_or(Ok(default), |text| text.parse().map_err(|_| format!("PORT: `{text}` is not a port")))
 }
 
 /// Ready when the process is told to stop. The handlers are in place when this
@@ -94,10 +90,7 @@ mod tests {
     fn the_port_can_be_set() {
         assert_eq!(port(None, 3000), Ok(3000));
         assert_eq!(port(Some("0"), 3000), Ok(0));
-        assert_eq!(
-            port(Some("http"), 3000),
-            Err("PORT: `http` is not a port".to_owned())
-        );
+        assert_eq!(port(Some("http"), 3000), Err("PORT: `http` is not a port".to_owned()));
         assert!(port(Some("65536"), 3000).is_err());
     }
 }

@@ -43,11 +43,7 @@ pub fn from_env(message: &'static str) -> Result<Router, String> {
     let url = std::env::var("DATA_STORE_URL").unwrap_or_else(|_| DEFAULT_URL.to_owned());
     let store = DataStore::at(&url).map_err(|reason| format!("DATA_STORE_URL: {reason}"))?;
     let metadata = std::env::var("ECS_CONTAINER_METADATA_URI_V4").ok();
-    Ok(router(Server {
-        message,
-        store,
-        task: Task::with_metadata(metadata.as_deref()),
-    }))
+    Ok(router(Server { message, store, task: Task::with_metadata(metadata.as_deref()) }))
 }
 
 /// All routes of the server.
@@ -57,10 +53,7 @@ pub fn router(server: Server) -> Router {
         .route("/", get(status))
         // The server's own health: one that is alive must not be replaced
         // because another container is not.
-        .route(
-            "/healthz",
-            get(|| async { Json(serde_json::json!({ "status": "ok" })) }),
-        )
+        .route("/healthz", get(|| async { Json(serde_json::json!({ "status": "ok" })) }))
         .with_state(server)
         .merge(items)
         .fallback(failure::no_such_path)
@@ -76,9 +69,7 @@ async fn status(State(server): State<Server>) -> Json<Status> {
         task,
         data_store: match store {
             Ok(()) => StoreStatus::Ok,
-            Err(error) => StoreStatus::Unreachable {
-                reason: error.to_string(),
-            },
+            Err(error) => StoreStatus::Unreachable { reason: error.to_string() },
         },
     })
 }

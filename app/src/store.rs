@@ -21,10 +21,7 @@ pub struct Limits {
 
 impl Limits {
     /// What the `data-store` program runs with.
-    pub const DEFAULT: Self = Self {
-        keys: 10_000,
-        bytes: 64 * 1024 * 1024,
-    };
+    pub const DEFAULT: Self = Self { keys: 10_000, bytes: 64 * 1024 * 1024 };
 }
 
 /// What a [`Store::put`] did.
@@ -57,11 +54,7 @@ pub struct Store {
 impl Store {
     /// An empty store.
     pub fn new(limits: Limits) -> Self {
-        Self {
-            limits,
-            bytes: 0,
-            values: BTreeMap::new(),
-        }
+        Self { limits, bytes: 0, values: BTreeMap::new() }
     }
 
     /// The value of a key. Cheap: the bytes are shared.
@@ -80,11 +73,7 @@ impl Store {
         self.bytes = bytes;
         // Copied, since a body may be a small slice of a large read buffer.
         self.values.insert(key.to_owned(), Bytes::copy_from_slice(value));
-        Ok(if old.is_some() {
-            Put::Replaced
-        } else {
-            Put::Created
-        })
+        Ok(if old.is_some() { Put::Replaced } else { Put::Created })
     }
 
     /// Removes a key; `false` when there was none.
@@ -112,10 +101,7 @@ pub fn check_key(key: &str) -> Result<(), String> {
         return Err(format!("an id has 1 to {MAX_KEY} characters"));
     }
     if !key.bytes().all(allowed) || key == "." || key == ".." {
-        return Err(format!(
-            "`{}` is not an id: use letters, digits and . _ ~ : @ -",
-            key.escape_default()
-        ));
+        return Err(format!("`{}` is not an id: use letters, digits and . _ ~ : @ -", key.escape_default()));
     }
     Ok(())
 }
@@ -164,17 +150,7 @@ mod tests {
     fn keys_are_checked() {
         assert_eq!(check_key("Order-1.a_b~c:d@e"), Ok(()));
         assert_eq!(check_key(&"k".repeat(MAX_KEY)), Ok(()));
-        for bad in [
-            "",
-            ".",
-            "..",
-            "a/b",
-            "a b",
-            "ä",
-            "a%",
-            "\0",
-            &"k".repeat(MAX_KEY + 1),
-        ] {
+        for bad in ["", ".", "..", "a/b", "a b", "ä", "a%", "\0", &"k".repeat(MAX_KEY + 1)] {
             assert!(check_key(bad).is_err(), "{bad:?}");
         }
     }

@@ -68,29 +68,17 @@ impl DataStore {
     /// The error says what is wrong with the URL.
     pub fn at(url: &str) -> Result<Self, String> {
         let base = url.trim_end_matches('/');
-        let uri: Uri = base
-            .parse()
-            .map_err(|error| format!("`{url}` is not a URL: {error}"))?;
+        let uri: Uri = base.parse().map_err(|error| format!("`{url}` is not a URL: {error}"))?;
         if uri.scheme_str() != Some("http") || uri.path() != "/" || uri.query().is_some() {
             return Err(format!("`{url}` is not of the form http://HOST:PORT"));
         }
-        Ok(Self {
-            base: base.to_owned(),
-            http: HttpClient::new(CALL_TIMEOUT, MAX_ANSWER),
-        })
+        Ok(Self { base: base.to_owned(), http: HttpClient::new(CALL_TIMEOUT, MAX_ANSWER) })
     }
 
     /// Whether the store answers right now.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let answer = self
-            .http
-            .call(&Method::GET, &self.uri("/healthz")?, Bytes::new())
-            .await?;
-        if answer.status == StatusCode::OK {
-            Ok(())
-        } else {
-            Err(unexpected(&answer))
-        }
+        let answer = self.http.call(&Method::GET, &self.uri("/healthz")?, Bytes::new()).await?;
+        if answer.status == StatusCode::OK { Ok(()) } else { Err(unexpected(&answer)) }
     }
 
     /// All keys, sorted.
@@ -104,9 +92,7 @@ impl DataStore {
 
     /// The value of a key that [`check_key`](crate::store::check_key) accepts.
     pub async fn get(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
-        let answer = self
-            .call(&Method::GET, &format!("/keys/{key}"), Bytes::new())
-            .await?;
+        let answer = self.call(&Method::GET, &format!("/keys/{key}"), Bytes::new()).await?;
         match answer.status {
             StatusCode::OK => Ok(Some(answer.body)),
             StatusCode::NOT_FOUND => Ok(None),
@@ -127,9 +113,7 @@ impl DataStore {
 
     /// Removes a key; `false` when there was none.
     pub async fn delete(&self, key: &str) -> Result<bool, StoreError> {
-        let answer = self
-            .call(&Method::DELETE, &format!("/keys/{key}"), Bytes::new())
-            .await?;
+        let answer = self.call(&Method::DELETE, &format!("/keys/{key}"), Bytes::new()).await?;
         match answer.status {
             StatusCode::NO_CONTENT => Ok(true),
             StatusCode::NOT_FOUND => Ok(false),
@@ -170,14 +154,7 @@ mod tests {
         for good in [DEFAULT_URL, "http://127.0.0.1:4000/", "http://store"] {
             assert!(DataStore::at(good).is_ok(), "{good}");
         }
-        for bad in [
-            "",
-            "localhost:4000",
-            "https://store",
-            "http://store/path",
-            "http://store?x",
-            "http://",
-        ] {
+        for bad in ["", "localhost:4000", "https://store", "http://store/path", "http://store?x", "http://"] {
             assert!(DataStore::at(bad).is_err(), "{bad}");
         }
     }

@@ -60,29 +60,17 @@ impl Task {
     /// `ECS_CONTAINER_METADATA_URI_V4`.
     pub fn with_metadata(base: Option<&str>) -> Self {
         let endpoint = base.and_then(|base| format!("{base}/task").parse().ok());
-        Self {
-            endpoint,
-            http: HttpClient::new(TIMEOUT, MAX_METADATA),
-            known: Arc::default(),
-        }
+        Self { endpoint, http: HttpClient::new(TIMEOUT, MAX_METADATA), known: Arc::default() }
     }
 
     /// The identity. An endpoint that doesn't answer is asked again next time.
     pub async fn identity(&self) -> Identity {
-        let found = self
-            .known
-            .get_or_try_init(|| async { self.ask().await.ok_or(()) })
-            .await;
-        found
-            .cloned()
-            .unwrap_or_else(|()| Identity::Host { host: host_name() })
+        let found = self.known.get_or_try_init(|| async { self.ask().await.ok_or(()) }).await;
+        found.cloned().unwrap_or_else(|()| Identity::Host { host: host_name() })
     }
 
     async fn ask(&self) -> Option<Identity> {
-        let answer = self
-            .http
-            .call(&Method::GET, self.endpoint.as_ref()?, Bytes::new())
-            .await;
+        let answer = self.http.call(&Method::GET, self.endpoint.as_ref()?, Bytes::new()).await;
         match answer {
             Ok(answer) if answer.status == StatusCode::OK => parse(&answer.body),
             Ok(answer) => {
@@ -98,16 +86,8 @@ impl Task {
 }
 
 fn parse(body: &[u8]) -> Option<Identity> {
-    let Metadata {
-        task_arn,
-        family,
-        revision,
-    } = serde_json::from_slice(body).ok()?;
-    Some(Identity::Task {
-        arn: task_arn,
-        family,
-        revision,
-    })
+    let Metadata { task_arn, family, revision } = serde_json::from_slice(body).ok()?;
+    Some(Identity::Task { arn: task_arn, family, revision })
 }
 
 /// The container engine sets `HOSTNAME`; the kernel knows it anyway.
@@ -126,11 +106,7 @@ mod tests {
         let body = br#"{"Cluster": "default", "TaskARN": "arn:aws:ecs:us-west-2:111122223333:task/default/158d1c8083dd49d6b527399fd6414f5c",
             "Family": "curltest", "Revision": "26", "DesiredStatus": "RUNNING", "Containers": []}"#;
         let arn = "arn:aws:ecs:us-west-2:111122223333:task/default/158d1c8083dd49d6b527399fd6414f5c";
-        let expected = Identity::Task {
-            arn: arn.into(),
-            family: "curltest".into(),
-            revision: "26".into(),
-        };
+        let expected = Identity::Task { arn: arn.into(), family: "curltest".into(), revision: "26".into() };
         assert_eq!(parse(body), Some(expected));
         assert_eq!(parse(b"<html>"), None);
     }

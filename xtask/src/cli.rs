@@ -31,13 +31,7 @@ pub struct Cli {
 #[derive(Args, Clone, Debug)]
 pub struct Global {
     /// The file that says what runs
-    #[arg(
-        long,
-        short = 'f',
-        global = true,
-        value_name = "PATH",
-        default_value = "deploy.toml"
-    )]
+    #[arg(long, short = 'f', global = true, value_name = "PATH", default_value = "deploy.toml")]
     pub file: PathBuf,
     /// Profile of the AWS configuration
     #[arg(long, global = true, value_name = "NAME")]

@@ -59,10 +59,8 @@ pub async fn deploy(
     options: Options,
     events: &Events,
 ) -> Result<Vec<Result<Deployed>>> {
-    let (built, world) = tokio::try_join!(
-        build::build_all(build, &config.images, events),
-        world::read(aws, config)
-    )?;
+    let (built, world) =
+        tokio::try_join!(build::build_all(build, &config.images, events), world::read(aws, config))?;
     let plan = plan::plan(config, &world)?;
     let ((), images, networks) = tokio::try_join!(
         infrastructure(aws, config, &plan, events),
@@ -83,10 +81,7 @@ async fn infrastructure(aws: &Aws, config: &Config, plan: &Plan, events: &Events
         }
         Ok::<_, Error>(())
     };
-    let groups = plan
-        .log_groups
-        .iter()
-        .map(|group| ensure::log_group(aws, group, events));
+    let groups = plan.log_groups.iter().map(|group| ensure::log_group(aws, group, events));
     tokio::try_join!(cluster, futures_util::future::try_join_all(groups))?;
     Ok(())
 }
@@ -108,10 +103,7 @@ async fn push_all(
         }
     });
     let pushed = futures_util::future::try_join_all(pushes).await?;
-    Ok(pushed
-        .into_iter()
-        .map(|image| (image.name.clone(), image))
-        .collect())
+    Ok(pushed.into_iter().map(|image| (image.name.clone(), image)).collect())
 }
 
 async fn repositories(
@@ -122,9 +114,7 @@ async fn repositories(
 ) -> Result<BTreeMap<String, String>> {
     let mut uris = world.repositories.clone();
     let names: std::collections::BTreeSet<&String> = images.iter().map(|image| &image.repository).collect();
-    let missing = names
-        .into_iter()
-        .filter(|name| !world.repositories.contains_key(*name));
+    let missing = names.into_iter().filter(|name| !world.repositories.contains_key(*name));
     let created = missing.map(|name| async move {
         Ok::<_, Error>((name.clone(), ensure::repository(aws, name, events).await?))
     });
@@ -143,15 +133,8 @@ async fn push_one(
 ) -> Result<PushedImage> {
     let tag = push::tag_of(image);
     if let Some(digest) = world::tagged_digest(aws, &image.repository, &tag).await? {
-        let pushed = PushedImage {
-            name: image.name.clone(),
-            repository_uri: uri.to_owned(),
-            digest,
-            tag,
-        };
-        events
-            .start(Phase::Push, image.name.as_str())
-            .finish(Done::Unchanged, short_digest(&pushed.digest));
+        let pushed = PushedImage { name: image.name.clone(), repository_uri: uri.to_owned(), digest, tag };
+        events.start(Phase::Push, image.name.as_str()).finish(Done::Unchanged, short_digest(&pushed.digest));
         return Ok(pushed);
     }
     push::push(engine, image, uri, &world.registry, events).await
@@ -173,60 +156,24 @@ async fn one(
     events: &Events,
 ) -> Result<Deployed> {
     let network = network.ok_or_else(|| bug(format!("no network for service `{}`", wanted.name)))?;
-    let context = render::Context {
-        region: &aws.region,
-        account: &world.account,
-        images,
-    };
+    let context = render::Context { region: &aws.region, account: &world.account, images };
     let definition = render::task_definition(wanted, context);
     let current = world.services.get(&wanted.name);
     let runs = current.and_then(|current| current.task_definition.as_ref());
-    let candidates: Vec<_> = runs
-        .into_iter()
-        .chain(world.families.get(&wanted.family))
-        .collect();
+    let candidates: Vec<_> = runs.into_iter().chain(world.families.get(&wanted.family)).collect();
     let registered = register::register(aws, &definition, &candidates, events).await?;
-    let change = service::decide(
-        wanted,
-        current,
-        &registered,
-        network,
-        options.force,
-        options.conflict,
-    )?;
+    let change = service::decide(wanted, current, &registered, network, options.force, options.conflict)?;
     if change == Change::None {
-        service::apply(
-            aws,
-            &config.cluster,
-            wanted,
-            &change,
-            &registered,
-            network,
-            events,
-        )
-        .await?;
+        service::apply(aws, &config.cluster, wanted, &change, &registered, network, events).await?;
         let running = current.map_or(0, |current| current.service.running_count());
         return Ok(deployed(wanted, &registered, false, running));
     }
-    let which = if change == Change::Follow {
-        Known::Finished
-    } else {
-        Known::All
-    };
+    let which = if change == Change::Follow { Known::Finished } else { Known::All };
     let before = rollout::known(aws, &config.cluster, &wanted.name, which).await;
     if before.is_none() {
         events.note("service deployments cannot be listed: the service's own words have to do");
     }
-    let answer = service::apply(
-        aws,
-        &config.cluster,
-        wanted,
-        &change,
-        &registered,
-        network,
-        events,
-    )
-    .await?;
+    let answer = service::apply(aws, &config.cluster, wanted, &change, &registered, network, events).await?;
     let deployment = started(answer.as_ref(), current, &change);
     let watch = Watch {
         cluster: &config.cluster,
@@ -242,12 +189,7 @@ async fn one(
 
 fn deployed(wanted: &Service, registered: &register::Registered, changed: bool, running: i32) -> Deployed {
     let task_definition = registered.short().to_owned();
-    Deployed {
-        service: wanted.name.clone(),
-        task_definition,
-        changed,
-        running,
-    }
+    Deployed { service: wanted.name.clone(), task_definition, changed, running }
 }
 
 /// The deployment to watch: the one that the call started, or the one in progress that is
@@ -259,25 +201,15 @@ fn started(
 ) -> Option<(String, i64)> {
     use aws_sdk_ecs::types::{Deployment, DeploymentRolloutState, Service};
     fn primary(service: &Service) -> Option<&Deployment> {
-        service
-            .deployments()
-            .iter()
-            .find(|deployment| deployment.status() == Some("PRIMARY"))
+        service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"))
     }
-    let now = answer
-        .or(current.map(|current| &current.service))
-        .and_then(primary)?;
-    let before = current
-        .and_then(|current| primary(&current.service))
-        .and_then(Deployment::id);
+    let now = answer.or(current.map(|current| &current.service)).and_then(primary)?;
+    let before = current.and_then(|current| primary(&current.service)).and_then(Deployment::id);
     let in_progress = now.rollout_state() == Some(&DeploymentRolloutState::InProgress);
     let ours = match change {
         Change::Follow => in_progress,
         _ => now.id() != before || in_progress,
     };
-    let created_ms = now
-        .created_at()
-        .and_then(|at| at.to_millis().ok())
-        .unwrap_or_default();
+    let created_ms = now.created_at().and_then(|at| at.to_millis().ok()).unwrap_or_default();
     ours.then(|| (now.id().unwrap_or_default().to_owned(), created_ms))
 }

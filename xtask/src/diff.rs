@@ -28,20 +28,13 @@ fn normal(definition: &Value) -> Value {
     if let Some(members) = definition.as_object_mut() {
         members.retain(|name, _| !ADDED_BY_AWS.contains(&name.as_str()));
     }
-    for container in definition["containerDefinitions"]
-        .as_array_mut()
-        .into_iter()
-        .flatten()
-    {
+    for container in definition["containerDefinitions"].as_array_mut().into_iter().flatten() {
         if let Some(container) = container.as_object_mut() {
             container_defaults(container);
         }
     }
     let mut definition = without_empty(definition);
-    if let Some(containers) = definition
-        .get_mut("containerDefinitions")
-        .and_then(Value::as_array_mut)
-    {
+    if let Some(containers) = definition.get_mut("containerDefinitions").and_then(Value::as_array_mut) {
         containers.iter_mut().for_each(sort_sets);
         containers.sort_by_key(name_of);
     }
@@ -56,12 +49,7 @@ fn container_defaults(container: &mut Map<String, Value>) {
         container.remove("cpu");
     }
     container.entry("essential").or_insert(Value::Bool(true));
-    for port in container
-        .get_mut("portMappings")
-        .and_then(Value::as_array_mut)
-        .into_iter()
-        .flatten()
-    {
+    for port in container.get_mut("portMappings").and_then(Value::as_array_mut).into_iter().flatten() {
         if let Some(port) = port.as_object_mut() {
             port.entry("protocol").or_insert_with(|| "tcp".into());
             let number = port.get("containerPort").cloned().unwrap_or_default();
@@ -86,9 +74,7 @@ fn without_empty(value: Value) -> Value {
     match value {
         Value::Array(items) => items.into_iter().map(without_empty).collect(),
         Value::Object(members) => {
-            let members = members
-                .into_iter()
-                .map(|(name, value)| (name, without_empty(value)));
+            let members = members.into_iter().map(|(name, value)| (name, without_empty(value)));
             Value::Object(members.filter(|(_, value)| kept(value)).collect())
         }
         other => other,
@@ -97,14 +83,7 @@ fn without_empty(value: Value) -> Value {
 
 /// Lists of a container whose order means nothing.
 fn sort_sets(container: &mut Value) {
-    for name in [
-        "environment",
-        "secrets",
-        "portMappings",
-        "dependsOn",
-        "ulimits",
-        "mountPoints",
-    ] {
+    for name in ["environment", "secrets", "portMappings", "dependsOn", "ulimits", "mountPoints"] {
         if let Some(items) = container.get_mut(name).and_then(Value::as_array_mut) {
             items.sort_by_key(ToString::to_string);
         }

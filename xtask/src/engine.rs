@@ -25,15 +25,9 @@ pub struct Engine {
 pub async fn connect(events: &Events) -> Result<Engine> {
     let step = events.start(Phase::Read, "container engine");
     let endpoint = endpoint::from_process().map_err(|e| unreachable(&e.to_string()))?;
-    let docker = endpoint
-        .connect()
-        .await
-        .map_err(|e| unreachable(&e.to_string()))?;
+    let docker = endpoint.connect().await.map_err(|e| unreachable(&e.to_string()))?;
     let engine = Engine::of(docker).await?;
-    step.finish(
-        Done::Unchanged,
-        format!("{} at `{}`", engine.version, endpoint.url),
-    );
+    step.finish(Done::Unchanged, format!("{} at `{}`", engine.version, endpoint.url));
     Ok(engine)
 }
 
@@ -45,15 +39,9 @@ impl Engine {
         let docker = docker.negotiate_version().await.map_err(failed)?;
         let version = docker.version().await.map_err(failed)?;
         let components = version.components.unwrap_or_default();
-        let podman = components
-            .iter()
-            .any(|component| component.name.contains("Podman"));
+        let podman = components.iter().any(|component| component.name.contains("Podman"));
         let name = if podman { "Podman" } else { "Docker Engine" };
-        Ok(Self {
-            docker,
-            podman,
-            version: format!("{name} {}", version.version.unwrap_or_default()),
-        })
+        Ok(Self { docker, podman, version: format!("{name} {}", version.version.unwrap_or_default()) })
     }
 
     /// The client, for calls that answer soon.
@@ -95,9 +83,7 @@ impl Engine {
 /// as "no basic auth credentials".
 fn url_safe_credentials(mut request: BollardRequest) -> BollardRequest {
     if let Some(value) = request.headers_mut().get_mut("X-Registry-Auth") {
-        let text = value
-            .to_str()
-            .map(|text| text.replace('+', "-").replace('/', "_"));
+        let text = value.to_str().map(|text| text.replace('+', "-").replace('/', "_"));
         if let Some(safe) = text.ok().and_then(|text| text.parse().ok()) {
             *value = safe;
         }

@@ -30,34 +30,14 @@ pub struct Network {
 /// The call failed for another reason than that it exists.
 pub async fn repository(aws: &Aws, name: &str, events: &Events) -> Result<String> {
     let step = events.start(Phase::Ensure, format!("repository {name}"));
-    let tag = ecr::Tag::builder()
-        .key(OURS.0)
-        .value(OURS.1)
-        .build()
-        .map_err(crate::error::bug)?;
-    match aws
-        .ecr
-        .create_repository()
-        .repository_name(name)
-        .tags(tag)
-        .send()
-        .await
-    {
+    let tag = ecr::Tag::builder().key(OURS.0).value(OURS.1).build().map_err(crate::error::bug)?;
+    match aws.ecr.create_repository().repository_name(name).tags(tag).send().await {
         Ok(answer) => {
             step.finish(Done::Changed, "created");
-            Ok(answer
-                .repository()
-                .and_then(|made| made.repository_uri())
-                .unwrap_or_default()
-                .to_owned())
+            Ok(answer.repository().and_then(|made| made.repository_uri()).unwrap_or_default().to_owned())
         }
         Err(error) if fault::is(&error, "RepositoryAlreadyExistsException") => {
-            let answer = aws
-                .ecr
-                .describe_repositories()
-                .repository_names(name)
-                .send()
-                .await;
+            let answer = aws.ecr.describe_repositories().repository_names(name).send().await;
             let answer = answer.map_err(|error| fault("ecr:DescribeRepositories", name, error))?;
             step.finish(Done::Unchanged, "exists");
             Ok(answer
@@ -93,14 +73,7 @@ pub async fn log_group(aws: &Aws, group: &LogGroup, events: &Events) -> Result<(
     let name = &group.name;
     let step = events.start(Phase::Ensure, format!("log group {name}"));
     if group.create {
-        match aws
-            .logs
-            .create_log_group()
-            .log_group_name(name)
-            .tags(OURS.0, OURS.1)
-            .send()
-            .await
-        {
+        match aws.logs.create_log_group().log_group_name(name).tags(OURS.0, OURS.1).send().await {
             Ok(_) => {}
             Err(error) if fault::is(&error, "ResourceAlreadyExistsException") => {}
             Err(error) => return Err(fault("logs:CreateLogGroup", name, error)),
@@ -108,26 +81,14 @@ pub async fn log_group(aws: &Aws, group: &LogGroup, events: &Events) -> Result<(
     }
     if let Some(days) = group.retention_days {
         let days_sent = i32::try_from(days).map_err(crate::error::bug)?;
-        let answer = aws
-            .logs
-            .put_retention_policy()
-            .log_group_name(name)
-            .retention_in_days(days_sent)
-            .send()
-            .await;
+        let answer =
+            aws.logs.put_retention_policy().log_group_name(name).retention_in_days(days_sent).send().await;
         answer.map_err(|error| fault("logs:PutRetentionPolicy", name, error))?;
     }
-    let days = group
-        .retention_days
-        .map(|days| format!(", kept {days} days"))
-        .unwrap_or_default();
+    let days = group.retention_days.map(|days| format!(", kept {days} days")).unwrap_or_default();
     step.finish(
         Done::Changed,
-        if group.create {
-            format!("created{days}")
-        } else {
-            format!("changed{days}")
-        },
+        if group.create { format!("created{days}") } else { format!("changed{days}") },
     );
     Ok(())
 }
@@ -167,11 +128,7 @@ pub async fn networks(
 }
 
 async fn security_group(aws: &Aws, plan: &GroupPlan, events: &Events) -> Result<String> {
-    if let Some(id) = plan
-        .id
-        .as_ref()
-        .filter(|_| plan.authorize.is_empty() && plan.revoke.is_empty())
-    {
+    if let Some(id) = plan.id.as_ref().filter(|_| plan.authorize.is_empty() && plan.revoke.is_empty()) {
         return Ok(id.clone());
     }
     let step = events.start(Phase::Ensure, format!("security group {}", plan.name));
@@ -185,10 +142,7 @@ async fn security_group(aws: &Aws, plan: &GroupPlan, events: &Events) -> Result<
     }
     if !plan.revoke.is_empty() {
         let call = aws.ec2.revoke_security_group_ingress().group_id(&id);
-        let answer = call
-            .set_security_group_rule_ids(Some(plan.revoke.clone()))
-            .send()
-            .await;
+        let answer = call.set_security_group_rule_ids(Some(plan.revoke.clone())).send().await;
         match answer {
             Ok(_) => {}
             Err(error) if fault::is(&error, "InvalidSecurityGroupRuleId.NotFound") => {}
@@ -198,11 +152,7 @@ async fn security_group(aws: &Aws, plan: &GroupPlan, events: &Events) -> Result<
     let verb = if plan.id.is_some() { "changed" } else { "created" };
     step.finish(
         Done::Changed,
-        format!(
-            "{id} {verb}, {} rules added, {} removed",
-            plan.authorize.len(),
-            plan.revoke.len()
-        ),
+        format!("{id} {verb}, {} rules added, {} removed", plan.authorize.len(), plan.revoke.len()),
     );
     Ok(id)
 }
@@ -214,11 +164,7 @@ async fn create_group(aws: &Aws, plan: &GroupPlan) -> Result<String> {
         .group_name(&plan.name)
         .description(&plan.description)
         .vpc_id(&plan.vpc);
-    match call
-        .tag_specifications(tagged(ec2::ResourceType::SecurityGroup))
-        .send()
-        .await
-    {
+    match call.tag_specifications(tagged(ec2::ResourceType::SecurityGroup)).send().await {
         Ok(answer) => Ok(answer.group_id().unwrap_or_default().to_owned()),
         Err(error) if fault::is(&error, "InvalidGroup.Duplicate") => find_group(aws, plan).await,
         Err(error) => Err(fault("ec2:CreateSecurityGroup", &plan.name, error)),
@@ -228,33 +174,15 @@ async fn create_group(aws: &Aws, plan: &GroupPlan) -> Result<String> {
 async fn find_group(aws: &Aws, plan: &GroupPlan) -> Result<String> {
     let by = |name: &str, value: &str| ec2::Filter::builder().name(name).values(value).build();
     let call = aws.ec2.describe_security_groups();
-    let call = call
-        .filters(by("group-name", &plan.name))
-        .filters(by("vpc-id", &plan.vpc));
-    let answer = call
-        .send()
-        .await
-        .map_err(|error| fault("ec2:DescribeSecurityGroups", &plan.name, error))?;
-    let found = answer
-        .security_groups()
-        .first()
-        .and_then(|group| group.group_id());
-    found
-        .map(str::to_owned)
-        .ok_or_else(|| crate::error::bug("a security group that exists was not found"))
+    let call = call.filters(by("group-name", &plan.name)).filters(by("vpc-id", &plan.vpc));
+    let answer = call.send().await.map_err(|error| fault("ec2:DescribeSecurityGroups", &plan.name, error))?;
+    let found = answer.security_groups().first().and_then(|group| group.group_id());
+    found.map(str::to_owned).ok_or_else(|| crate::error::bug("a security group that exists was not found"))
 }
 
 async fn authorize(aws: &Aws, group: &str, rule: &Ingress) -> Result<()> {
-    let call = aws
-        .ec2
-        .authorize_security_group_ingress()
-        .group_id(group)
-        .ip_permissions(permission(rule));
-    match call
-        .tag_specifications(tagged(ec2::ResourceType::SecurityGroupRule))
-        .send()
-        .await
-    {
+    let call = aws.ec2.authorize_security_group_ingress().group_id(group).ip_permissions(permission(rule));
+    match call.tag_specifications(tagged(ec2::ResourceType::SecurityGroupRule)).send().await {
         Ok(_) => Ok(()),
         Err(error) if fault::is(&error, "InvalidPermission.Duplicate") => Ok(()),
         Err(error) => Err(fault("ec2:AuthorizeSecurityGroupIngress", group, error)),
@@ -268,32 +196,19 @@ fn permission(rule: &Ingress) -> ec2::IpPermission {
         .to_port(rule.ports.1.into());
     let said = rule.description.clone();
     match &rule.source {
-        Source::Ipv4(block) => base.ip_ranges(
-            ec2::IpRange::builder()
-                .cidr_ip(block)
-                .set_description(said)
-                .build(),
-        ),
-        Source::Ipv6(block) => base.ipv6_ranges(
-            ec2::Ipv6Range::builder()
-                .cidr_ipv6(block)
-                .set_description(said)
-                .build(),
-        ),
-        Source::Group(id) => base.user_id_group_pairs(
-            ec2::UserIdGroupPair::builder()
-                .group_id(id)
-                .set_description(said)
-                .build(),
-        ),
+        Source::Ipv4(block) => {
+            base.ip_ranges(ec2::IpRange::builder().cidr_ip(block).set_description(said).build())
+        }
+        Source::Ipv6(block) => {
+            base.ipv6_ranges(ec2::Ipv6Range::builder().cidr_ipv6(block).set_description(said).build())
+        }
+        Source::Group(id) => base
+            .user_id_group_pairs(ec2::UserIdGroupPair::builder().group_id(id).set_description(said).build()),
     }
     .build()
 }
 
 fn tagged(resource: ec2::ResourceType) -> ec2::TagSpecification {
     let tag = ec2::Tag::builder().key(OURS.0).value(OURS.1).build();
-    ec2::TagSpecification::builder()
-        .resource_type(resource)
-        .tags(tag)
-        .build()
+    ec2::TagSpecification::builder().resource_type(resource).tags(tag).build()
 }

@@ -74,13 +74,7 @@ impl Error {
     /// A failure without a cause below it.
     #[must_use]
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            source: None,
-            detail: None,
-            hints: Vec::new(),
-        }
+        Self { kind, message: message.into(), source: None, detail: None, hints: Vec::new() }
     }
 
     /// Adds the error below this one.

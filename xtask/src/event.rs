@@ -135,31 +135,19 @@ impl Events {
     /// Begins a step; end it with [`Running::finish`], or drop it when it fails.
     #[must_use]
     pub fn start(&self, phase: Phase, subject: impl Into<String>) -> Running {
-        let step = Step {
-            phase,
-            subject: subject.into(),
-        };
+        let step = Step { phase, subject: subject.into() };
         self.emit(Event::Started { step: step.clone() });
-        Running {
-            events: self.clone(),
-            step,
-            began: std::time::Instant::now(),
-            ended: false,
-        }
+        Running { events: self.clone(), step, began: std::time::Instant::now(), ended: false }
     }
 
     /// Tells the user something.
     pub fn note(&self, message: impl Into<String>) {
-        self.emit(Event::Note {
-            message: message.into(),
-        });
+        self.emit(Event::Note { message: message.into() });
     }
 
     /// Warns the user.
     pub fn warn(&self, message: impl Into<String>) {
-        self.emit(Event::Warning {
-            message: message.into(),
-        });
+        self.emit(Event::Warning { message: message.into() });
     }
 }
 
@@ -175,39 +163,26 @@ pub struct Running {
 impl Running {
     /// What it does now.
     pub fn progress(&self, message: impl Into<String>) {
-        self.events.emit(Event::Progress {
-            step: self.step.clone(),
-            message: message.into(),
-        });
+        self.events.emit(Event::Progress { step: self.step.clone(), message: message.into() });
     }
 
     /// A line of a tool's output.
     pub fn output(&self, line: impl Into<String>) {
-        self.events.emit(Event::Output {
-            step: self.step.clone(),
-            line: line.into(),
-        });
+        self.events.emit(Event::Output { step: self.step.clone(), line: line.into() });
     }
 
     /// It ended well.
     pub fn finish(mut self, done: Done, message: impl Into<String>) {
         self.ended = true;
         let elapsed = self.began.elapsed();
-        self.events.emit(Event::Finished {
-            step: self.step.clone(),
-            done,
-            message: message.into(),
-            elapsed,
-        });
+        self.events.emit(Event::Finished { step: self.step.clone(), done, message: message.into(), elapsed });
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         if !self.ended {
-            self.events.emit(Event::Abandoned {
-                step: self.step.clone(),
-            });
+            self.events.emit(Event::Abandoned { step: self.step.clone() });
         }
     }
 }

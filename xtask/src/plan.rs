@@ -89,21 +89,15 @@ pub fn plan(config: &Config, world: &World) -> Result<Plan> {
         repositories,
         create_cluster: !world.cluster_active,
         log_groups: log_groups(config, world),
-        networks: config
-            .services
-            .iter()
-            .filter_map(|service| network(service, world))
-            .collect(),
+        networks: config.services.iter().filter_map(|service| network(service, world)).collect(),
     })
 }
 
 fn check_account(config: &Config, world: &World) -> Result<()> {
     match &config.account {
         Some(account) if *account != world.account => {
-            let message = format!(
-                "deploy.toml is for account {account}, the credentials are for {}",
-                world.account
-            );
+            let message =
+                format!("deploy.toml is for account {account}, the credentials are for {}", world.account);
             Err(Error::new(Kind::Preflight, message)
                 .hint("choose the right `--profile`, or change `account`"))
         }
@@ -121,11 +115,7 @@ fn log_groups(config: &Config, world: &World) -> Vec<LogGroup> {
         match world.log_groups.get(&group.name) {
             None => {
                 let retention_days = Some(group.retention_days.unwrap_or(DEFAULT_RETENTION_DAYS));
-                plans.push(LogGroup {
-                    name: group.name.clone(),
-                    create: true,
-                    retention_days,
-                });
+                plans.push(LogGroup { name: group.name.clone(), create: true, retention_days });
             }
             Some(current) if group.retention_days.is_some() && group.retention_days != *current => {
                 plans.push(LogGroup {
@@ -153,23 +143,14 @@ fn network(service: &Service, world: &World) -> Option<(String, NetworkPlan)> {
         Security::Own(group) => SecurityPlan::Own(group_plan(group, network)),
     };
     let subnets = network.subnets.iter().map(|subnet| subnet.id.clone()).collect();
-    let plan = NetworkPlan {
-        subnets,
-        assign_public_ip: assign_public_ip(service, network),
-        security,
-    };
+    let plan = NetworkPlan { subnets, assign_public_ip: assign_public_ip(service, network), security };
     Some((service.name.clone(), plan))
 }
 
 /// Left to us, tasks get a public IP where a subnet has no other way out: without one they
 /// could not even pull their image.
 fn assign_public_ip(service: &Service, network: &Network) -> bool {
-    let needed = || {
-        network
-            .subnets
-            .iter()
-            .any(|subnet| subnet.needs_public_ip == Some(true))
-    };
+    let needed = || network.subnets.iter().any(|subnet| subnet.needs_public_ip == Some(true));
     service.assign_public_ip.unwrap_or_else(needed)
 }
 
@@ -177,26 +158,17 @@ fn group_plan(group: &crate::config::service::SecurityGroup, network: &Network) 
     let current = network.security_group.as_ref();
     let rules: &[world::Rule] = current.map_or(&[], |group| &group.rules);
     let has = |wanted: &Ingress| {
-        rules
-            .iter()
-            .any(|rule| rule.ingress.as_ref().is_some_and(|rule| same(rule, wanted)))
+        rules.iter().any(|rule| rule.ingress.as_ref().is_some_and(|rule| same(rule, wanted)))
     };
     let declared = |rule: &world::Rule| {
-        rule.ingress
-            .as_ref()
-            .is_some_and(|rule| group.ingress.iter().any(|wanted| same(rule, wanted)))
+        rule.ingress.as_ref().is_some_and(|rule| group.ingress.iter().any(|wanted| same(rule, wanted)))
     };
     GroupPlan {
         name: group.name.clone(),
         description: group.description.clone(),
         vpc: network.vpc.clone(),
         id: current.map(|group| group.id.clone()),
-        authorize: group
-            .ingress
-            .iter()
-            .filter(|wanted| !has(wanted))
-            .cloned()
-            .collect(),
+        authorize: group.ingress.iter().filter(|wanted| !has(wanted)).cloned().collect(),
         revoke: rules
             .iter()
             .filter(|rule| rule.ours && !declared(rule))
@@ -238,10 +210,7 @@ mod tests {
 
     /// An account where nothing of the file exists.
     fn empty() -> World {
-        let subnet = |id: &str, needs| Subnet {
-            id: id.to_owned(),
-            needs_public_ip: Some(needs),
-        };
+        let subnet = |id: &str, needs| Subnet { id: id.to_owned(), needs_public_ip: Some(needs) };
         let network = Network {
             vpc: "vpc-1".to_owned(),
             subnets: vec![subnet("subnet-1", true), subnet("subnet-2", false)],
@@ -270,11 +239,7 @@ mod tests {
             source: Source::Ipv4("0.0.0.0/0".to_owned()),
             description: Some("whatever".to_owned()),
         };
-        Rule {
-            id: id.to_owned(),
-            ours,
-            ingress: Some(ingress),
-        }
+        Rule { id: id.to_owned(), ours, ingress: Some(ingress) }
     }
 
     fn group(plan: &Plan) -> &GroupPlan {
@@ -289,16 +254,9 @@ mod tests {
         let plan = plan(&config(FILE), &empty()).expect("nothing contradicts");
         assert_eq!(plan.repositories, ["server"]);
         assert!(plan.create_cluster);
-        let logs = LogGroup {
-            name: "/ecs/web".to_owned(),
-            create: true,
-            retention_days: Some(30),
-        };
+        let logs = LogGroup { name: "/ecs/web".to_owned(), create: true, retention_days: Some(30) };
         assert_eq!(plan.log_groups, [logs]);
-        assert_eq!(
-            (group(&plan).id.as_deref(), group(&plan).authorize.len()),
-            (None, 1)
-        );
+        assert_eq!((group(&plan).id.as_deref(), group(&plan).authorize.len()), (None, 1));
     }
 
     #[test]
@@ -309,10 +267,7 @@ mod tests {
         world.log_groups.insert("/ecs/web".to_owned(), Some(7));
         let rules = vec![rule("sgr-1", 3000, true), rule("sgr-2", 22, false)];
         let network = world.networks.get_mut("web").expect("it is there");
-        network.security_group = Some(SecurityGroup {
-            id: "sg-1".to_owned(),
-            rules,
-        });
+        network.security_group = Some(SecurityGroup { id: "sg-1".to_owned(), rules });
         let plan = plan(&config(FILE), &world).expect("nothing contradicts");
         assert!(plan.repositories.is_empty() && !plan.create_cluster && plan.log_groups.is_empty());
         assert!(group(&plan).authorize.is_empty() && group(&plan).revoke.is_empty());
@@ -323,10 +278,7 @@ mod tests {
         let mut world = empty();
         let rules = vec![rule("sgr-1", 80, true), rule("sgr-2", 22, false)];
         let network = world.networks.get_mut("web").expect("it is there");
-        network.security_group = Some(SecurityGroup {
-            id: "sg-1".to_owned(),
-            rules,
-        });
+        network.security_group = Some(SecurityGroup { id: "sg-1".to_owned(), rules });
         let plan = plan(&config(FILE), &world).expect("nothing contradicts");
         assert_eq!(group(&plan).revoke, ["sgr-1"]);
         assert_eq!(group(&plan).authorize.len(), 1);
@@ -338,11 +290,7 @@ mod tests {
         world.log_groups.insert("/ecs/web".to_owned(), Some(7));
         let text = FILE.replacen("cpu = 256", "cpu = 256\nlogs = { retention-days = 14 }", 1);
         let plan = plan(&config(&text), &world).expect("nothing contradicts");
-        let logs = LogGroup {
-            name: "/ecs/web".to_owned(),
-            create: false,
-            retention_days: Some(14),
-        };
+        let logs = LogGroup { name: "/ecs/web".to_owned(), create: false, retention_days: Some(14) };
         assert_eq!(plan.log_groups, [logs]);
     }
 

@@ -43,10 +43,7 @@ pub async fn register(
     let step = events.start(Phase::Register, definition.family.as_str());
     let reusable =
         |candidate: &&&Value| candidate["status"] == "ACTIVE" && !differs(&definition.body, candidate);
-    if let Some(arn) = candidates
-        .iter()
-        .find(reusable)
-        .and_then(|found| found["taskDefinitionArn"].as_str())
+    if let Some(arn) = candidates.iter().find(reusable).and_then(|found| found["taskDefinitionArn"].as_str())
     {
         step.finish(Done::Unchanged, short(arn));
         return Ok(Registered { arn: arn.to_owned() });
@@ -55,18 +52,11 @@ pub async fn register(
     let call = aws.ecs.register_task_definition().family(&definition.family);
     // The SDK insists on a typed container; what is sent is the rendered body.
     let call = call.container_definitions(aws_sdk_ecs::types::ContainerDefinition::builder().build());
-    let call = call
-        .customize()
-        .mutate_request(replace_body(&definition.body))
-        .interceptor(answer.clone());
-    call.send()
-        .await
-        .map_err(|error| fault("ecs:RegisterTaskDefinition", &definition.family, error))?;
-    let arn = answer.take().and_then(|answer| {
-        answer["taskDefinition"]["taskDefinitionArn"]
-            .as_str()
-            .map(str::to_owned)
-    });
+    let call = call.customize().mutate_request(replace_body(&definition.body)).interceptor(answer.clone());
+    call.send().await.map_err(|error| fault("ecs:RegisterTaskDefinition", &definition.family, error))?;
+    let arn = answer
+        .take()
+        .and_then(|answer| answer["taskDefinition"]["taskDefinitionArn"].as_str().map(str::to_owned));
     let arn = arn.ok_or_else(|| bug("RegisterTaskDefinition answered without an ARN"))?;
     step.finish(Done::Changed, short(&arn));
     Ok(Registered { arn })

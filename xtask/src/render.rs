@@ -35,11 +35,7 @@ pub struct TaskDefinition {
 #[must_use]
 pub fn task_definition(service: &Service, context: Context<'_>) -> TaskDefinition {
     let role = |role: &String| json!(role_arn(role, context.region, context.account));
-    let containers: Vec<_> = service
-        .containers
-        .iter()
-        .map(|one| container(service, one, context))
-        .collect();
+    let containers: Vec<_> = service.containers.iter().map(|one| container(service, one, context)).collect();
     let body = object([
         ("family", Some(json!(service.family))),
         ("networkMode", Some(json!("awsvpc"))),
@@ -49,17 +45,11 @@ pub fn task_definition(service: &Service, context: Context<'_>) -> TaskDefinitio
         ("executionRoleArn", service.execution_role.as_ref().map(role)),
         ("taskRoleArn", service.task_role.as_ref().map(role)),
         ("runtimePlatform", Some(runtime_platform(service.platform))),
-        (
-            "ephemeralStorage",
-            service.ephemeral_storage.map(|size| json!({ "sizeInGiB": size })),
-        ),
+        ("ephemeralStorage", service.ephemeral_storage.map(|size| json!({ "sizeInGiB": size }))),
         ("containerDefinitions", Some(Value::Array(containers))),
         ("tags", Some(tags(service))),
     ]);
-    TaskDefinition {
-        family: service.family.clone(),
-        body,
-    }
+    TaskDefinition { family: service.family.clone(), body }
 }
 
 fn runtime_platform(platform: Platform) -> Value {
@@ -84,15 +74,9 @@ fn container(service: &Service, container: &Container, context: Context<'_>) -> 
         ("essential", Some(json!(container.essential))),
         ("cpu", container.cpu.map(|cpu| json!(cpu))),
         ("memory", container.memory.map(|memory| json!(memory))),
-        (
-            "memoryReservation",
-            container.memory_reservation.map(|memory| json!(memory)),
-        ),
+        ("memoryReservation", container.memory_reservation.map(|memory| json!(memory))),
         ("portMappings", list(container.ports.iter().map(port))),
-        (
-            "entryPoint",
-            container.entrypoint.as_ref().map(|words| json!(words)),
-        ),
+        ("entryPoint", container.entrypoint.as_ref().map(|words| json!(words))),
         ("command", container.command.as_ref().map(|words| json!(words))),
         ("environment", pairs(&container.environment, "value")),
         ("secrets", pairs(&container.secrets, "valueFrom")),
@@ -107,14 +91,8 @@ fn container(service: &Service, container: &Container, context: Context<'_>) -> 
             ),
         ),
         ("user", container.user.as_ref().map(|user| json!(user))),
-        (
-            "workingDirectory",
-            container.working_directory.as_ref().map(|path| json!(path)),
-        ),
-        (
-            "readonlyRootFilesystem",
-            container.read_only_root.map(|flag| json!(flag)),
-        ),
+        ("workingDirectory", container.working_directory.as_ref().map(|path| json!(path))),
+        ("readonlyRootFilesystem", container.read_only_root.map(|flag| json!(flag))),
         (
             "ulimits",
             list(
@@ -124,22 +102,10 @@ fn container(service: &Service, container: &Container, context: Context<'_>) -> 
                     .map(|(name, soft, hard)| json!({ "name": name, "softLimit": soft, "hardLimit": hard })),
             ),
         ),
-        (
-            "stopTimeout",
-            container.stop_timeout.map(|seconds| json!(seconds)),
-        ),
-        (
-            "linuxParameters",
-            container.init.map(|flag| json!({ "initProcessEnabled": flag })),
-        ),
-        (
-            "dockerLabels",
-            (!container.labels.is_empty()).then(|| json!(container.labels)),
-        ),
-        (
-            "logConfiguration",
-            Some(container.log.as_ref().map_or_else(default_log, log)),
-        ),
+        ("stopTimeout", container.stop_timeout.map(|seconds| json!(seconds))),
+        ("linuxParameters", container.init.map(|flag| json!({ "initProcessEnabled": flag }))),
+        ("dockerLabels", (!container.labels.is_empty()).then(|| json!(container.labels))),
+        ("logConfiguration", Some(container.log.as_ref().map_or_else(default_log, log))),
     ])
 }
 
@@ -191,10 +157,7 @@ fn log(log: &Log) -> Value {
 }
 
 fn pairs(map: &BTreeMap<String, String>, value_name: &str) -> Option<Value> {
-    list(
-        map.iter()
-            .map(|(name, value)| json!({ "name": name, value_name: value })),
-    )
+    list(map.iter().map(|(name, value)| json!({ "name": name, value_name: value })))
 }
 
 fn list(items: impl Iterator<Item = Value>) -> Option<Value> {
@@ -203,9 +166,7 @@ fn list(items: impl Iterator<Item = Value>) -> Option<Value> {
 }
 
 fn object<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
-    let present = members
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    let present = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
     Value::Object(present.collect::<Map<_, _>>())
 }
 
@@ -223,11 +184,7 @@ mod tests {
             tag: "image-1".to_owned(),
         };
         let images = [("server".to_owned(), pushed("server"))].into();
-        let context = Context {
-            region: "eu-west-1",
-            account: "123456789012",
-            images: &images,
-        };
+        let context = Context { region: "eu-west-1", account: "123456789012", images: &images };
         task_definition(&config.services[0], context).body
     }
 

@@ -98,13 +98,8 @@ fn retries() -> RetryConfig {
 }
 
 async fn check_credentials(config: &SdkConfig) -> Result<()> {
-    let provider = config
-        .credentials_provider()
-        .ok_or_else(|| no_credentials("no credentials provider"))?;
-    provider
-        .provide_credentials()
-        .await
-        .map_err(|error| no_credentials(&chain(&error)))?;
+    let provider = config.credentials_provider().ok_or_else(|| no_credentials("no credentials provider"))?;
+    provider.provide_credentials().await.map_err(|error| no_credentials(&chain(&error)))?;
     Ok(())
 }
 

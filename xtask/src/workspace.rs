@@ -20,10 +20,7 @@ impl Workspace {
     #[must_use]
     pub fn of(file: &Path) -> Self {
         let here = std::env::current_dir().unwrap_or_default();
-        let found = here
-            .ancestors()
-            .map(|dir| dir.join(file))
-            .find(|path| path.is_file());
+        let found = here.ancestors().map(|dir| dir.join(file)).find(|path| path.is_file());
         let file = found.unwrap_or_else(|| home().join(file));
         let root = file.parent().map(Path::to_owned).unwrap_or_default();
         Self { root, file }
@@ -39,11 +36,8 @@ impl Workspace {
         config::parse(&text, &self.root).map_err(|problems| {
             let count = problems.len();
             let plural = if count == 1 { "problem" } else { "problems" };
-            Error::new(
-                Kind::Config,
-                format!("{count} {plural} in `{name}`, nothing was changed"),
-            )
-            .detail(problem::render(&problems, &name, &text, color))
+            Error::new(Kind::Config, format!("{count} {plural} in `{name}`, nothing was changed"))
+                .detail(problem::render(&problems, &name, &text, color))
         })
     }
 
@@ -61,9 +55,7 @@ impl Workspace {
     /// nobody's to commit and not in anybody's build context.
     #[must_use]
     pub fn local_dir(&self) -> PathBuf {
-        target_dir()
-            .unwrap_or_else(|| self.root.join("target"))
-            .join("local-aws")
+        target_dir().unwrap_or_else(|| self.root.join("target")).join("local-aws")
     }
 }
 
@@ -79,9 +71,5 @@ fn home() -> PathBuf {
 /// Cargo marks its target directory with a CACHEDIR.TAG; this program lies in it.
 fn target_dir() -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?;
-    program
-        .ancestors()
-        .skip(1)
-        .find(|dir| dir.join("CACHEDIR.TAG").is_file())
-        .map(Path::to_owned)
+    program.ancestors().skip(1).find(|dir| dir.join("CACHEDIR.TAG").is_file()).map(Path::to_owned)
 }

@@ -5,7 +5,5 @@ use std::process::ExitCode;
 use app::{data_store, lifecycle::Drain, program, store::Limits};
 
 fn main() -> ExitCode {
-    program::run(4000, Drain::DATA_STORE, || {
-        Ok(data_store::router(Limits::DEFAULT))
-    })
+    program::run(4000, Drain::DATA_STORE, || Ok(data_store::router(Limits::DEFAULT)))
 }

@@ -24,11 +24,8 @@ use tokio::{
 pub(crate) type Result<T = (), E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 /// A stop without lingering, so that tests are quick.
-pub(crate) const AT_ONCE: Drain = Drain {
-    quiet: Duration::ZERO,
-    linger: Duration::ZERO,
-    limit: Duration::from_secs(5),
-};
+pub(crate) const AT_ONCE: Drain =
+    Drain { quiet: Duration::ZERO, linger: Duration::ZERO, limit: Duration::from_secs(5) };
 
 /// A program that serves until it is told to stop.
 pub(crate) struct Running {
@@ -67,11 +64,7 @@ pub(crate) async fn start_store(limits: Limits) -> Result<Running> {
 
 pub(crate) fn server_router(store_url: &str, metadata: Option<&str>) -> Result<Router> {
     let store = DataStore::at(store_url)?;
-    Ok(server::router(Server {
-        message: "hi",
-        store,
-        task: Task::with_metadata(metadata),
-    }))
+    Ok(server::router(Server { message: "hi", store, task: Task::with_metadata(metadata) }))
 }
 
 pub(crate) async fn start_server(store_url: &str) -> Result<Running> {
@@ -99,18 +92,12 @@ impl Deaf {
 
 pub(crate) async fn call(method: Method, url: &str, body: &str) -> Result<Answer> {
     let client = HttpClient::new(Duration::from_secs(10), 1024 * 1024);
-    Ok(client
-        .call(&method, &url.parse()?, Bytes::copy_from_slice(body.as_bytes()))
-        .await?)
+    Ok(client.call(&method, &url.parse()?, Bytes::copy_from_slice(body.as_bytes())).await?)
 }
 
 /// A call's status and JSON body (null when there is none).
 pub(crate) async fn json(method: Method, url: &str, body: &str) -> Result<(StatusCode, Value)> {
     let answer = call(method, url, body).await?;
-    let value = if answer.body.is_empty() {
-        Value::Null
-    } else {
-        serde_json::from_slice(&answer.body)?
-    };
+    let value = if answer.body.is_empty() { Value::Null } else { serde_json::from_slice(&answer.body)? };
     Ok((answer.status, value))
 }

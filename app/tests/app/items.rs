@@ -11,33 +11,17 @@ use crate::client::{AT_ONCE, Result, Running, call, json, server_router, start_s
 async fn an_item_is_put_read_listed_and_deleted() -> Result {
     let store = start_store(Limits::DEFAULT).await?;
     let server = start_server(&store.url()).await?;
-    let (items, item) = (
-        format!("{}/items", server.url()),
-        format!("{}/items/a-1", server.url()),
-    );
+    let (items, item) = (format!("{}/items", server.url()), format!("{}/items/a-1", server.url()));
 
     let sent = r#"{"n": 1.00000000000000000001, "s": "ä"}"#;
     assert_eq!(call(Method::PUT, &item, sent).await?.status, StatusCode::CREATED);
-    assert_eq!(
-        call(Method::GET, &item, "").await?.body,
-        sent,
-        "kept as it was sent"
-    );
+    assert_eq!(call(Method::GET, &item, "").await?.body, sent, "kept as it was sent");
     assert_eq!(json(Method::PUT, &item, "[]").await?, (StatusCode::OK, json!([])));
-    assert_eq!(
-        json(Method::GET, &items, "").await?,
-        (StatusCode::OK, json!({ "items": ["a-1"] }))
-    );
-    assert_eq!(
-        call(Method::DELETE, &item, "").await?.status,
-        StatusCode::NO_CONTENT
-    );
+    assert_eq!(json(Method::GET, &items, "").await?, (StatusCode::OK, json!({ "items": ["a-1"] })));
+    assert_eq!(call(Method::DELETE, &item, "").await?.status, StatusCode::NO_CONTENT);
     let (status, body) = json(Method::GET, &item, "").await?;
     assert_eq!(status, StatusCode::NOT_FOUND);
-    assert_eq!(
-        body,
-        json!({ "error": "not_found", "reason": "there is no item `a-1`" })
-    );
+    assert_eq!(body, json!({ "error": "not_found", "reason": "there is no item `a-1`" }));
     Ok(())
 }
 
@@ -59,11 +43,7 @@ async fn wrong_requests_get_a_json_reason() -> Result {
     ];
     for (method, path, body, status, code) in cases {
         let (got, answer) = json(method.clone(), &format!("{}{path}", server.url()), body).await?;
-        assert_eq!(
-            (got.as_u16(), &answer["error"]),
-            (status, &json!(code)),
-            "{method} {path}"
-        );
+        assert_eq!((got.as_u16(), &answer["error"]), (status, &json!(code)), "{method} {path}");
         assert!(answer["reason"].is_string(), "{method} {path}: {answer}");
     }
     Ok(())
@@ -74,15 +54,9 @@ async fn a_full_store_is_told_apart_from_an_unreachable_one() -> Result {
     let store = start_store(Limits { keys: 1, bytes: 100 }).await?;
     let server = start_server(&store.url()).await?;
     let url = |id: &str| format!("{}/items/{id}", server.url());
-    assert_eq!(
-        call(Method::PUT, &url("a"), "1").await?.status,
-        StatusCode::CREATED
-    );
+    assert_eq!(call(Method::PUT, &url("a"), "1").await?.status, StatusCode::CREATED);
     let (status, body) = json(Method::PUT, &url("b"), "1").await?;
-    assert_eq!(
-        (status, &body["error"]),
-        (StatusCode::INSUFFICIENT_STORAGE, &json!("full"))
-    );
+    assert_eq!((status, &body["error"]), (StatusCode::INSUFFICIENT_STORAGE, &json!("full")));
     Ok(())
 }
 

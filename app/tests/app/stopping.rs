@@ -33,10 +33,7 @@ async fn rest(stream: &mut TcpStream) -> Result<String> {
 async fn a_request_in_flight_is_answered_and_its_connection_closed() -> Result {
     let store = start_store(Limits::DEFAULT).await?;
     let address = store.address;
-    let (mut idle, mut busy) = (
-        TcpStream::connect(address).await?,
-        TcpStream::connect(address).await?,
-    );
+    let (mut idle, mut busy) = (TcpStream::connect(address).await?, TcpStream::connect(address).await?);
     let health = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
     assert!(ask(&mut idle, health).await?.starts_with("HTTP/1.1 200"));
     // The interim answer proves that the request is being handled.
@@ -59,10 +56,7 @@ async fn a_request_in_flight_is_answered_and_its_connection_closed() -> Result {
 
 #[tokio::test]
 async fn a_request_that_never_ends_does_not_hold_up_the_stop() -> Result {
-    let drain = Drain {
-        limit: Duration::from_millis(50),
-        ..AT_ONCE
-    };
+    let drain = Drain { limit: Duration::from_millis(50), ..AT_ONCE };
     let store = Running::start(data_store::router(Limits::DEFAULT), drain).await?;
     let mut busy = TcpStream::connect(store.address).await?;
     busy.write_all(&HEAD[..HEAD.len() - 1]).await?;
@@ -73,29 +67,17 @@ async fn a_request_that_never_ends_does_not_hold_up_the_stop() -> Result {
 #[tokio::test]
 async fn while_lingering_requests_are_served_and_clients_sent_away() -> Result {
     let minute = Duration::from_secs(60);
-    let drain = Drain {
-        quiet: minute,
-        linger: minute,
-        limit: Duration::from_millis(1500),
-    };
+    let drain = Drain { quiet: minute, linger: minute, limit: Duration::from_millis(1500) };
     let store = Running::start(data_store::router(Limits::DEFAULT), drain).await?;
     let mut kept = TcpStream::connect(store.address).await?;
-    assert!(
-        !ask(&mut kept, &[HEAD, b"42"].concat())
-            .await?
-            .to_lowercase()
-            .contains("connection: close")
-    );
+    assert!(!ask(&mut kept, &[HEAD, b"42"].concat()).await?.to_lowercase().contains("connection: close"));
 
     let address = store.address;
     let stopping = store.stop();
     let get = b"GET /keys/a HTTP/1.1\r\nhost: x\r\n\r\n";
     let mut answers = Vec::new();
     // Until the stop is noticed answers are as before; then one says `close`.
-    while !answers
-        .last()
-        .is_some_and(|answer: &String| answer.contains("connection: close"))
-    {
+    while !answers.last().is_some_and(|answer: &String| answer.contains("connection: close")) {
         answers.push(ask(&mut kept, get).await?.to_lowercase());
         let mut value = [0; 2];
         kept.read_exact(&mut value).await?;
@@ -103,10 +85,7 @@ async fn while_lingering_requests_are_served_and_clients_sent_away() -> Result {
     }
     assert_eq!(rest(&mut kept).await?, "");
     let mut fresh = TcpStream::connect(address).await?;
-    assert!(
-        ask(&mut fresh, get).await?.starts_with("HTTP/1.1 200"),
-        "still served"
-    );
+    assert!(ask(&mut fresh, get).await?.starts_with("HTTP/1.1 200"), "still served");
     assert!(!stopping.is_finished());
     Ok(())
 }

@@ -18,22 +18,11 @@ async fn without_a_store_items_are_503_and_the_server_is_alive() -> Result {
     let deaf = Deaf::new()?;
     let server = start_server(&deaf.url()?).await?;
     let (status, body) = json(Method::GET, &format!("{}/items/a", server.url()), "").await?;
-    assert_eq!(
-        (status, &body["error"]),
-        (StatusCode::SERVICE_UNAVAILABLE, &json!("data_store_unreachable"))
-    );
-    assert!(
-        body["reason"]
-            .as_str()
-            .is_some_and(|reason| reason.contains("refused")),
-        "{body}"
-    );
+    assert_eq!((status, &body["error"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("data_store_unreachable")));
+    assert!(body["reason"].as_str().is_some_and(|reason| reason.contains("refused")), "{body}");
 
     let (status, body) = json(Method::GET, &server.url(), "").await?;
-    assert_eq!(
-        (status, &body["data_store"]["status"]),
-        (StatusCode::OK, &json!("unreachable"))
-    );
+    assert_eq!((status, &body["data_store"]["status"]), (StatusCode::OK, &json!("unreachable")));
     let health = json(Method::GET, &format!("{}/healthz", server.url()), "").await?;
     assert_eq!(health, (StatusCode::OK, json!({ "status": "ok" })));
     Ok(())
@@ -56,10 +45,7 @@ async fn a_store_that_never_answers_is_given_up_on() -> Result {
     let url = format!("http://{}", silent.local_addr()?);
     let client = HttpClient::new(Duration::from_millis(50), 10);
     let error = client.call(&Method::GET, &url.parse()?, Bytes::new()).await;
-    assert_eq!(
-        error.map_err(|error| error.to_string()).err().as_deref(),
-        Some("no answer within 50ms")
-    );
+    assert_eq!(error.map_err(|error| error.to_string()).err().as_deref(), Some("no answer within 50ms"));
     Ok(())
 }
 
@@ -79,10 +65,7 @@ async fn an_idempotent_request_is_sent_again_when_the_connection_was_stale() -> 
     let url = format!("http://{}/", listener.local_addr()?);
     let peer = tokio::spawn(async move {
         drop(accept(&listener).await?);
-        accept(&listener)
-            .await?
-            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
-            .await?;
+        accept(&listener).await?.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await?;
         drop(accept(&listener).await?);
         Result::Ok(())
     });

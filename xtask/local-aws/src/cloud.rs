@@ -22,11 +22,7 @@ pub type Clock = Arc<dyn Fn() -> f64 + Send + Sync>;
 
 /// The system's clock.
 pub fn system_clock() -> Clock {
-    Arc::new(|| {
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0.0, |d| d.as_secs_f64())
-    })
+    Arc::new(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64()))
 }
 
 /// How a control plane is set up.
@@ -60,9 +56,7 @@ struct Inner {
 impl Cloud {
     /// The cloud as the state directory has it; an empty one is a fresh account.
     pub fn open(options: Options, clock: Clock) -> std::io::Result<Self> {
-        let place = state::ecs::Place {
-            region: options.region.clone(),
-        };
+        let place = state::ecs::Place { region: options.region.clone() };
         let ecs = persist::load(&options.state_dir, &options.region)?;
         let ecs = ecs.unwrap_or_else(|| state::ecs::Ecs::new(place, Ids::random()));
         let registry = Registry::open(&options.state_dir, registry::Options::default(), clock.clone())?;
@@ -110,11 +104,7 @@ impl Cloud {
 
     /// Where the server listens; the unspecified port 0 until it does.
     pub fn endpoint(&self) -> SocketAddr {
-        self.0
-            .endpoint
-            .get()
-            .copied()
-            .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
+        self.0.endpoint.get().copied().unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
     }
 
     /// Told once by the server. A second call changes nothing.
@@ -153,11 +143,7 @@ impl Cloud {
         let generation = self.ecs().generation;
         let mut saved = self.0.ecs_saved.subscribe();
         // The sender lives as long as `self`.
-        saved
-            .wait_for(|saved| *saved >= generation)
-            .await
-            .map(drop)
-            .unwrap_or_default();
+        saved.wait_for(|saved| *saved >= generation).await.map(drop).unwrap_or_default();
     }
 
     /// Resolves after the next change of ECS's state, or at once if there was one since the last call.

@@ -34,12 +34,7 @@ pub struct ApiError {
 impl ApiError {
     /// A client error.
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            code: code.into(),
-            message: message.into(),
-            fault: Fault::Client,
-            extra: Map::new(),
-        }
+        Self { code: code.into(), message: message.into(), fault: Fault::Client, extra: Map::new() }
     }
 
     /// The same error as another's fault.

@@ -52,14 +52,7 @@ impl Ids {
     /// `xxxxxxxx-xxxx-4xxx-8xxx-xxxxxxxxxxxx`.
     pub fn uuid(&mut self) -> String {
         let hex = self.hex(30);
-        format!(
-            "{}-{}-4{}-8{}-{}",
-            &hex[..8],
-            &hex[8..12],
-            &hex[12..15],
-            &hex[15..18],
-            &hex[18..30]
-        )
+        format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[12..15], &hex[15..18], &hex[18..30])
     }
 
     fn bytes(&mut self) -> [u8; 32] {

@@ -28,10 +28,7 @@ impl<T: Serialize + DeserializeOwned> Saved<T> {
     /// Reads the file, or starts with this value where there is none.
     pub fn open_or(path: PathBuf, fresh: impl FnOnce() -> T) -> io::Result<Self> {
         let value = read_json(&path)?.unwrap_or_else(fresh);
-        Ok(Self {
-            path,
-            value: Mutex::new(value),
-        })
+        Ok(Self { path, value: Mutex::new(value) })
     }
 }
 
@@ -91,11 +88,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Makes renames in a directory last. Directories can't be opened on Windows,
 /// where a rename is journaled by itself.
 pub fn sync_dir(dir: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        File::open(dir)?.sync_all()
-    } else {
-        Ok(())
-    }
+    if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) }
 }
 
 #[cfg(test)]

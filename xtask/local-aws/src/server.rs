@@ -79,9 +79,7 @@ pub async fn serve(
         password: cloud.registry().own_password().to_owned(),
         source: Some(Arc::new(cloud.registry().clone())),
     };
-    let engine = DockerEngine::connect(cloud.instance(), Some(access))
-        .await
-        .map_err(ServeError::Engine)?;
+    let engine = DockerEngine::connect(cloud.instance(), Some(access)).await.map_err(ServeError::Engine)?;
     let sink = Arc::new(cloud.clone());
     Ok(serve_on(listener, cloud, Arc::new(engine), sink, shutdown).await?)
 }
@@ -89,9 +87,7 @@ pub async fn serve(
 /// Removes what a control plane made, whether or not its state is left: everything on the engine that
 /// carries the instance's label, then the state directory. It must not be running.
 pub async fn reset(options: &Options) -> Result<(), ServeError> {
-    let engine = DockerEngine::connect(&options.instance, None)
-        .await
-        .map_err(ServeError::Engine)?;
+    let engine = DockerEngine::connect(&options.instance, None).await.map_err(ServeError::Engine)?;
     engine.remove_all().await.map_err(ServeError::Engine)?;
     match tokio::fs::remove_dir_all(&options.state_dir).await {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
@@ -154,15 +150,11 @@ async fn call(State(cloud): State<Cloud>, headers: HeaderMap, body: Bytes) -> Re
 
 /// A change of ECS's state is on disk before it is confirmed.
 async fn perform(cloud: &Cloud, call: &wire::Call, request: Request) -> Result<serde_json::Value, ApiError> {
-    let reads = ["Describe", "List"]
-        .iter()
-        .any(|verb| call.operation.starts_with(verb));
+    let reads = ["Describe", "List"].iter().any(|verb| call.operation.starts_with(verb));
     let changes = matches!(request, Request::Ecs(_)) && !reads;
     let answer = request.handle(cloud).await;
     if changes && answer.is_ok() && tokio::time::timeout(SAVE, cloud.ecs_is_saved()).await.is_err() {
-        return Err(ApiError::server(
-            "The state of the control plane could not be saved.",
-        ));
+        return Err(ApiError::server("The state of the control plane could not be saved."));
     }
     answer
 }

@@ -17,11 +17,7 @@ const SOURCE: &str = include_str!("testing/probe.rs");
 /// A name that no other test has, in this process or another.
 pub fn unique(prefix: &str) -> String {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
-    format!(
-        "{prefix}-{}-{}",
-        std::process::id(),
-        COUNTER.fetch_add(1, Ordering::Relaxed)
-    )
+    format!("{prefix}-{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed))
 }
 
 /// The probe as an image of its own on the engine. `remove` it when done.
@@ -42,17 +38,8 @@ impl ProbeImage {
             "Entrypoint": ["/probe"], "Cmd": ["print", "1"], "Env": ["FROM_IMAGE=yes"],
             "Healthcheck": { "Test": ["CMD", "/probe", "exit", "1"], "Interval": 1_000_000_000 },
         });
-        let files = [File {
-            path: "probe",
-            mode: 0o755,
-            content: &content,
-        }];
-        let image = Image {
-            name: &name,
-            architecture: &architecture,
-            config,
-            files: &files,
-        };
+        let files = [File { path: "probe", mode: 0o755, content: &content }];
+        let image = Image { name: &name, architecture: &architecture, config, files: &files };
         engine.load_image(image.to_archive()).await?;
         Ok(Self { name })
     }
@@ -60,9 +47,7 @@ impl ProbeImage {
     /// Removes the image from the engine.
     pub async fn remove(self) -> Result<(), EngineError> {
         let docker = endpoint::from_process()?.connect().await?;
-        let removed = docker
-            .remove_image(&self.name, None::<RemoveImageOptions>, None)
-            .await;
+        let removed = docker.remove_image(&self.name, None::<RemoveImageOptions>, None).await;
         removed.map(drop).map_err(|e| EngineError::Other(e.to_string()))
     }
 }
@@ -70,10 +55,7 @@ impl ProbeImage {
 /// Path of the compiled program for an architecture (Docker's word: `amd64`, `arm64`).
 pub async fn program(architecture: &str) -> Result<PathBuf, String> {
     let directory = build_directory()?;
-    let path = directory.join(format!(
-        "probe-{architecture}-{}",
-        &sha256_hex(SOURCE.as_bytes())[..16]
-    ));
+    let path = directory.join(format!("probe-{architecture}-{}", &sha256_hex(SOURCE.as_bytes())[..16]));
     if !path.exists() {
         // Tests in other threads and processes do the same: each builds aside, the last rename wins.
         let aside = tempfile::tempdir_in(&directory).map_err(|e| e.to_string())?;
@@ -86,10 +68,7 @@ pub async fn program(architecture: &str) -> Result<PathBuf, String> {
 /// A directory in the target directory that runs this test.
 fn build_directory() -> Result<PathBuf, String> {
     let test = std::env::current_exe().map_err(|e| e.to_string())?;
-    let profile = test
-        .parent()
-        .and_then(Path::parent)
-        .ok_or("the test program has no directory")?;
+    let profile = test.parent().and_then(Path::parent).ok_or("the test program has no directory")?;
     let directory = profile.join("local-aws-probe");
     std::fs::create_dir_all(&directory).map_err(|e| format!("`{}`: {e}", directory.display()))?;
     Ok(directory)
@@ -126,13 +105,8 @@ async fn rustc(target: &str, flags: &[&str], directory: &Path) -> Result<PathBuf
     let source = directory.join("probe.rs");
     let output = directory.join("probe");
     std::fs::write(&source, SOURCE).map_err(|e| e.to_string())?;
-    let common = [
-        "--edition=2024",
-        "--crate-name=probe",
-        "-Copt-level=s",
-        "-Cpanic=abort",
-        "-Cstrip=symbols",
-    ];
+    let common =
+        ["--edition=2024", "--crate-name=probe", "-Copt-level=s", "-Cpanic=abort", "-Cstrip=symbols"];
     let run = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
         .args(common)
         .args(flags)
@@ -141,9 +115,5 @@ async fn rustc(target: &str, flags: &[&str], directory: &Path) -> Result<PathBuf
         .output()
         .await
         .map_err(|e| format!("rustc: {e}"))?;
-    if run.status.success() {
-        Ok(output)
-    } else {
-        Err(String::from_utf8_lossy(&run.stderr).into_owned())
-    }
+    if run.status.success() { Ok(output) } else { Err(String::from_utf8_lossy(&run.stderr).into_owned()) }
 }

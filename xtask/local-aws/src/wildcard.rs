@@ -42,14 +42,8 @@ mod tests {
         ] {
             assert!(matches(pattern, text), "{pattern} {text}");
         }
-        for (pattern, text) in [
-            ("", "a"),
-            ("a", "ab"),
-            ("a?", "a"),
-            ("*b", "abc"),
-            (r"\*", "x"),
-            ("A", "a"),
-        ] {
+        for (pattern, text) in [("", "a"), ("a", "ab"), ("a?", "a"), ("*b", "abc"), (r"\*", "x"), ("A", "a")]
+        {
             assert!(!matches(pattern, text), "{pattern} {text}");
         }
     }

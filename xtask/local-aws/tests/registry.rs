@@ -28,10 +28,7 @@ struct Setup {
 impl Setup {
     async fn new() -> Outcome<Self> {
         let docker = Docker::connect_with_local_defaults()?;
-        docker
-            .ping()
-            .await
-            .map_err(|e| format!("this test needs a running Docker Engine: {e}"))?;
+        docker.ping().await.map_err(|e| format!("this test needs a running Docker Engine: {e}"))?;
         let dir = tempfile::tempdir()?;
         let options = Options {
             state_dir: dir.path().into(),
@@ -43,12 +40,7 @@ impl Setup {
         let address = listener.local_addr()?;
         let router = local_aws::registry::router(cloud.registry().clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Ok(Self {
-            docker,
-            cloud,
-            address,
-            _dir: dir,
-        })
+        Ok(Self { docker, cloud, address, _dir: dir })
     }
 
     fn create_repository(&self, name: &str) -> Outcome {
@@ -63,10 +55,7 @@ impl Setup {
             policy: None,
             lifecycle_policy: None,
         };
-        let created = self
-            .cloud
-            .ecr()
-            .change(|ecr| -> std::io::Result<_> { Ok(ecr.create(repository)) })?;
+        let created = self.cloud.ecr().change(|ecr| -> std::io::Result<_> { Ok(ecr.create(repository)) })?;
         created.map_err(|_| "the repository is there already".into())
     }
 
@@ -87,15 +76,8 @@ impl Setup {
         let mut archive = tar::Builder::new(Vec::new());
         archive.append_data(&mut header, "file", content.as_bytes())?;
         let archive = bollard::body_full(Bytes::from(archive.into_inner()?));
-        let options = CreateImageOptionsBuilder::new()
-            .from_src("-")
-            .repo(image)
-            .tag("v1")
-            .build();
-        self.docker
-            .create_image(Some(options), Some(archive), None)
-            .try_collect::<Vec<_>>()
-            .await?;
+        let options = CreateImageOptionsBuilder::new().from_src("-").repo(image).tag("v1").build();
+        self.docker.create_image(Some(options), Some(archive), None).try_collect::<Vec<_>>().await?;
         Ok(())
     }
 
@@ -107,13 +89,8 @@ impl Setup {
     }
 
     async fn pull(&self, image: &str, digest: &str) -> Outcome {
-        let options = CreateImageOptionsBuilder::new()
-            .from_image(image)
-            .tag(digest)
-            .build();
-        let pulled = self
-            .docker
-            .create_image(Some(options), None, Some(self.credentials()?));
+        let options = CreateImageOptionsBuilder::new().from_image(image).tag(digest).build();
+        let pulled = self.docker.create_image(Some(options), None, Some(self.credentials()?));
         pulled.try_collect::<Vec<_>>().await?;
         Ok(())
     }
@@ -121,28 +98,18 @@ impl Setup {
     /// What the tag points at in the registry.
     fn digest(&self, repository: &str) -> Option<String> {
         let tag = Reference::Tag("v1".to_owned());
-        self.cloud
-            .registry()
-            .store()
-            .look(repository, |images| images.resolve(&tag))
-            .map(|d| d.to_string())
+        self.cloud.registry().store().look(repository, |images| images.resolve(&tag)).map(|d| d.to_string())
     }
 
     async fn remove(&self, image: &str) -> Outcome {
-        self.docker
-            .remove_image(image, None::<RemoveImageOptions>, None)
-            .await?;
+        self.docker.remove_image(image, None::<RemoveImageOptions>, None).await?;
         Ok(())
     }
 }
 
 fn credentials(user: &str, password: &str) -> DockerCredentials {
     let (username, password) = (Some(user.to_owned()), Some(password.to_owned()));
-    DockerCredentials {
-        username,
-        password,
-        ..Default::default()
-    }
+    DockerCredentials { username, password, ..Default::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,23 +121,13 @@ async fn docker_pushes_and_pulls_by_digest() -> Outcome {
     let outcome = push_and_pull(&setup, &image).await;
     // Whichever of the two the test got to.
     setup.remove(&format!("{image}:v1")).await.ok();
-    setup
-        .remove(&format!(
-            "{image}@{}",
-            setup.digest("team/app").unwrap_or_default()
-        ))
-        .await
-        .ok();
+    setup.remove(&format!("{image}@{}", setup.digest("team/app").unwrap_or_default())).await.ok();
     outcome
 }
 
 async fn push_and_pull(setup: &Setup, image: &str) -> Outcome {
     let wrong = credentials("AWS", "guess");
-    let refused = setup
-        .push(image, wrong)
-        .await
-        .expect_err("the password is wrong")
-        .to_string();
+    let refused = setup.push(image, wrong).await.expect_err("the password is wrong").to_string();
     assert!(refused.contains("Not Authorized"), "{refused}");
 
     setup.push(image, setup.credentials()?).await?;
@@ -178,10 +135,7 @@ async fn push_and_pull(setup: &Setup, image: &str) -> Outcome {
     let tagged = format!("{image}:v1");
     let by_digest = format!("{image}@{digest}");
     let pushed = setup.docker.inspect_image(&tagged).await?;
-    assert_eq!(
-        pushed.repo_digests.unwrap_or_default(),
-        std::slice::from_ref(&by_digest)
-    );
+    assert_eq!(pushed.repo_digests.unwrap_or_default(), std::slice::from_ref(&by_digest));
 
     setup.remove(&tagged).await?;
     setup.pull(image, &digest).await?;

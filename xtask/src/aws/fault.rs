@@ -17,10 +17,8 @@ where
     match &error {
         SdkError::ServiceError(service) => {
             let said = service.err().message().unwrap_or("no message");
-            let failed = Error::new(
-                Kind::Aws,
-                format!("`{operation}` failed for `{object}`: {code}: {said}"),
-            );
+            let failed =
+                Error::new(Kind::Aws, format!("`{operation}` failed for `{object}`: {code}: {said}"));
             with_hint(failed, &code, said, operation)
         }
         SdkError::TimeoutError(_) => unreachable_endpoint(operation, object, "no answer in time"),
@@ -52,9 +50,9 @@ pub fn no_credentials(reason: &str) -> Error {
 
 fn with_hint(error: Error, code: &str, said: &str, operation: &str) -> Error {
     match code {
-        "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" => error.hint(format!(
-            "the identity in use may not call `{operation}`: add it to its policy"
-        )),
+        "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" => {
+            error.hint(format!("the identity in use may not call `{operation}`: add it to its policy"))
+        }
         "ExpiredTokenException" | "ExpiredToken" | "RequestExpired" => {
             error.hint("the session has expired: log in again (`aws sso login`)")
         }
@@ -73,12 +71,9 @@ fn with_hint(error: Error, code: &str, said: &str, operation: &str) -> Error {
 }
 
 fn unreachable_endpoint(operation: &str, object: &str, reason: &str) -> Error {
-    Error::new(
-        Kind::Aws,
-        format!("`{operation}` for `{object}`: AWS does not answer"),
-    )
-    .detail(reason.to_owned())
-    .hint("check the network, a proxy (HTTPS_PROXY), the region's name, and AWS_ENDPOINT_URL")
+    Error::new(Kind::Aws, format!("`{operation}` for `{object}`: AWS does not answer"))
+        .detail(reason.to_owned())
+        .hint("check the network, a proxy (HTTPS_PROXY), the region's name, and AWS_ENDPOINT_URL")
 }
 
 /// An error with everything below it, without repetition.

@@ -18,9 +18,7 @@ use serde_json::Value;
 pub fn replace_body(body: &Value) -> impl Fn(&mut HttpRequest) + Send + Sync + 'static {
     let body = body.to_string();
     move |request| {
-        request
-            .headers_mut()
-            .insert("content-length", body.len().to_string());
+        request.headers_mut().insert("content-length", body.len().to_string());
         *request.body_mut() = SdkBody::from(body.as_str());
     }
 }

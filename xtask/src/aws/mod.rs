@@ -68,17 +68,8 @@ mod tests {
 
     #[test]
     fn a_role_name_becomes_an_arn_of_the_right_partition() {
-        assert_eq!(
-            role_arn("r", "eu-west-1", "123456789012"),
-            "arn:aws:iam::123456789012:role/r"
-        );
-        assert_eq!(
-            role_arn("r", "cn-north-1", "123456789012"),
-            "arn:aws-cn:iam::123456789012:role/r"
-        );
-        assert_eq!(
-            role_arn("arn:aws:iam::1:role/p/r", "eu-west-1", "2"),
-            "arn:aws:iam::1:role/p/r"
-        );
+        assert_eq!(role_arn("r", "eu-west-1", "123456789012"), "arn:aws:iam::123456789012:role/r");
+        assert_eq!(role_arn("r", "cn-north-1", "123456789012"), "arn:aws-cn:iam::123456789012:role/r");
+        assert_eq!(role_arn("arn:aws:iam::1:role/p/r", "eu-west-1", "2"), "arn:aws:iam::1:role/p/r");
     }
 }

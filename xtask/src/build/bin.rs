@@ -45,10 +45,8 @@ fn check(image: &Image, bin: &BinImage, program: &Path) -> Result<()> {
         Error::new(Kind::Build, format!("`{}` cannot be read", program.display())).caused_by(e)
     })?;
     verdict.map_err(|unfit| {
-        let message = format!(
-            "the executable `{}` cannot run in the image `{}`: {unfit}",
-            bin.bin, image.name
-        );
+        let message =
+            format!("the executable `{}` cannot run in the image `{}`: {unfit}", bin.bin, image.name);
         let error = Error::new(Kind::Build, message);
         match unfit {
             elf::Unfit::Dynamic(_) => error
@@ -101,11 +99,7 @@ fn dockerfile_text(bin: &BinImage, base: &str, files: &[(PathBuf, String)]) -> S
         copy("zoneinfo/", "/usr/share/zoneinfo/");
     }
     for (index, (source, target)) in files.iter().enumerate() {
-        let directory = if source.is_dir() {
-            target.as_str()
-        } else {
-            parent(target)
-        };
+        let directory = if source.is_dir() { target.as_str() } else { parent(target) };
         copy(&format!("files/{index}/"), &format!("/{directory}/"));
     }
     copy("program/", &format!("{}/", content::BIN_DIR));
@@ -133,17 +127,10 @@ fn base_context(
     }
     for (index, (source, target)) in files.iter().enumerate() {
         let name = target.rsplit('/').next().unwrap_or(target);
-        let path = if source.is_dir() {
-            format!("files/{index}")
-        } else {
-            format!("files/{index}/{name}")
-        };
+        let path = if source.is_dir() { format!("files/{index}") } else { format!("files/{index}/{name}") };
         Layer::Files(vec![(source.clone(), path)]).entries(&mut tar)?;
     }
-    let name = program
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or("program");
+    let name = program.file_name().and_then(|name| name.to_str()).unwrap_or("program");
     Layer::Program(program.to_owned(), format!("program/{name}")).entries(&mut tar)?;
     tar.finish()
 }

@@ -54,11 +54,7 @@ pub(crate) fn check(path: &Path, platform: Platform, check_linker: bool) -> io::
 fn examine<F: Read + Seek>(file: &mut F, platform: Platform) -> io::Result<Result<(), Unfit>> {
     let mut header = [0; HEADER];
     if let Err(e) = file.read_exact(&mut header) {
-        return if e.kind() == io::ErrorKind::UnexpectedEof {
-            Ok(Err(Unfit::NotElf))
-        } else {
-            Err(e)
-        };
+        return if e.kind() == io::ErrorKind::UnexpectedEof { Ok(Err(Unfit::NotElf)) } else { Err(e) };
     }
     // Class 2 is 64 bit, data 1 little-endian.
     if !header.starts_with(b"\x7fELF\x02\x01") {

@@ -18,9 +18,7 @@ pub(super) async fn load(engine: &Engine, image: Minimal, step: &Running) -> Res
     step.progress("loading into the engine");
     let source = image.clone();
     let (body, writing) = pipe::pipe(move |out| {
-        source
-            .write(out)
-            .map_err(|e| Error::new(Kind::Build, "the image could not be sent").caused_by(e))
+        source.write(out).map_err(|e| Error::new(Kind::Build, "the image could not be sent").caused_by(e))
     });
     let announced = super::outcome(send(engine, body).await, writing).await?;
     let id = match present(engine, &image).await? {

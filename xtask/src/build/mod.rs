@@ -62,12 +62,7 @@ type Outcome = Result<(usize, BuiltImage), Failure>;
 /// Builds all images, in the order given. Every failure is reported; the first image's decides the kind.
 pub async fn build_all(context: &BuildContext, images: &[Image], events: &Events) -> Result<Vec<BuiltImage>> {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let work = Work {
-        context,
-        images,
-        events,
-        slots: Arc::new(Semaphore::new(cores)),
-    };
+    let work = Work { context, images, events, slots: Arc::new(Semaphore::new(cores)) };
     let (bins, dockerfiles) = join(work.bins(), work.dockerfiles()).await;
     collect(images, bins.into_iter().chain(dockerfiles))
 }
@@ -93,20 +88,14 @@ impl Work<'_> {
         let (groups, failures) = cargo::plan(&self.context.root, &bins).await;
         let cargo = Semaphore::new(1);
         let groups = join_all(groups.iter().map(|group| self.group(group, &cargo))).await;
-        failures
-            .into_iter()
-            .map(Err)
-            .chain(groups.into_iter().flatten())
-            .collect()
+        failures.into_iter().map(Err).chain(groups.into_iter().flatten()).collect()
     }
 
     /// Compiles, then assembles at once what was compiled, while the next group compiles.
     async fn group(&self, group: &Group, cargo: &Semaphore) -> Vec<Outcome> {
         let compiled = {
             let _turn = cargo.acquire().await;
-            group
-                .compile(&self.context.root, self.context.color, self.events)
-                .await
+            group.compile(&self.context.root, self.context.color, self.events).await
         };
         match compiled {
             Err(error) => {
@@ -114,12 +103,7 @@ impl Work<'_> {
                 vec![Err((first, error))]
             }
             Ok(programs) => {
-                join_all(
-                    programs
-                        .into_iter()
-                        .map(|(at, program)| self.one(at, Some(program))),
-                )
-                .await
+                join_all(programs.into_iter().map(|(at, program)| self.one(at, Some(program)))).await
             }
         }
     }
@@ -141,10 +125,7 @@ impl Work<'_> {
                 }
                 (ImageSource::Dockerfile(file), _) => self.dockerfile(image, file, &step).await?,
                 (ImageSource::Bin(_), None) => {
-                    return Err(Error::new(
-                        Kind::Unexpected,
-                        "a `bin` image came without its program",
-                    ));
+                    return Err(Error::new(Kind::Unexpected, "a `bin` image came without its program"));
                 }
             };
             Ok((inspect(&self.context.engine, image, &id).await?, done))
@@ -166,11 +147,7 @@ impl Work<'_> {
     ) -> Result<(String, Done)> {
         let context = Context::new(&file.context, &file.dockerfile)?;
         let text = tokio::fs::read_to_string(&file.dockerfile).await.map_err(|e| {
-            Error::new(
-                Kind::Build,
-                format!("`{}` cannot be read", file.dockerfile.display()),
-            )
-            .caused_by(e)
+            Error::new(Kind::Build, format!("`{}` cannot be read", file.dockerfile.display())).caused_by(e)
         })?;
         let registries = dockerfile::registries(&text, &file.args);
         let name = context.dockerfile_name.clone();
@@ -199,11 +176,7 @@ async fn outcome<T>(answer: Result<T>, writing: pipe::Writing) -> Result<T> {
 /// Reads the image back: its platform must be the one asked for, whatever a base image said.
 async fn inspect(engine: &Engine, image: &Image, id: &str) -> Result<BuiltImage> {
     let found = engine.docker().inspect_image(id).await.map_err(|e| {
-        Error::new(
-            Kind::Build,
-            format!("the image `{}` cannot be read back", image.name),
-        )
-        .caused_by(text(&e))
+        Error::new(Kind::Build, format!("the image `{}` cannot be read back", image.name)).caused_by(text(&e))
     })?;
     let os = found.os.unwrap_or_default();
     check_platform(image, &format!("{os}/{}", found.architecture.unwrap_or_default()))?;
@@ -212,10 +185,7 @@ async fn inspect(engine: &Engine, image: &Image, id: &str) -> Result<BuiltImage>
         repository: image.repository.clone(),
         id: found.id.unwrap_or_else(|| id.to_owned()),
         platform: image.platform,
-        size: found
-            .size
-            .and_then(|size| u64::try_from(size).ok())
-            .unwrap_or_default(),
+        size: found.size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
     })
 }
 
@@ -225,15 +195,9 @@ fn check_platform(image: &Image, found: &str) -> Result<()> {
     }
     Err(Error::new(
         Kind::Build,
-        format!(
-            "the image `{}` was built for `{found}`, not for `{}`",
-            image.name, image.platform
-        ),
+        format!("the image `{}` was built for `{found}`, not for `{}`", image.name, image.platform),
     )
-    .hint(format!(
-        "use a base image that exists for `{}`, or set `platform`",
-        image.platform
-    )))
+    .hint(format!("use a base image that exists for `{}`, or set `platform`", image.platform)))
 }
 
 fn collect(images: &[Image], outcomes: impl Iterator<Item = Outcome>) -> Result<Vec<BuiltImage>> {
@@ -257,10 +221,7 @@ fn combine(images: &[Image], mut failures: Vec<Failure>) -> Error {
     if failures.len() == 1 {
         return failures.remove(0).1;
     }
-    let names: Vec<String> = failures
-        .iter()
-        .map(|(at, _)| format!("`{}`", images[*at].name))
-        .collect();
+    let names: Vec<String> = failures.iter().map(|(at, _)| format!("`{}`", images[*at].name)).collect();
     let message = format!("{} builds failed: {}", failures.len(), names.join(", "));
     let kind = failures.first().map_or(Kind::Build, |(_, error)| error.kind);
     let details: Vec<String> = failures.iter().map(|(_, error)| told(error)).collect();

@@ -54,10 +54,7 @@ impl Writing {
 fn is_broken_pipe(error: &Error) -> bool {
     let mut below = std::error::Error::source(error);
     while let Some(cause) = below {
-        if cause
-            .downcast_ref::<io::Error>()
-            .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
-        {
+        if cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
             return true;
         }
         below = cause.source();
@@ -72,19 +69,12 @@ where
 {
     let (sender, receiver) = mpsc::channel(CHUNKS_IN_FLIGHT);
     let handle = tokio::task::spawn_blocking(move || {
-        let mut writer = PipeWriter {
-            buffer: BytesMut::with_capacity(CHUNK),
-            sender,
-        };
+        let mut writer = PipeWriter { buffer: BytesMut::with_capacity(CHUNK), sender };
         let io = |e| Error::new(Kind::Build, "sending to the engine").caused_by(e);
         let result = write(&mut writer).and_then(|()| writer.flush().map_err(io));
         if let Err(error) = &result {
             // An unfinished body must not look like a finished one.
-            drop(
-                writer
-                    .sender
-                    .blocking_send(Err(io::Error::other(error.to_string()))),
-            );
+            drop(writer.sender.blocking_send(Err(io::Error::other(error.to_string()))));
         }
         result
     });
@@ -100,8 +90,7 @@ mod tests {
     async fn what_is_written_arrives_in_order() {
         let (stream, writing) = pipe(|out| {
             for byte in 0..=255_u8 {
-                out.write_all(&vec![byte; 10_000])
-                    .map_err(|e| Error::new(Kind::Build, "w").caused_by(e))?;
+                out.write_all(&vec![byte; 10_000]).map_err(|e| Error::new(Kind::Build, "w").caused_by(e))?;
             }
             Ok(())
         });
@@ -117,18 +106,14 @@ mod tests {
         let (stream, writing) = pipe(|_| Err(Error::new(Kind::Build, "`x` cannot be read")));
         let chunks: Vec<_> = stream.collect().await;
         assert!(matches!(chunks.as_slice(), [Err(_)]));
-        assert_eq!(
-            writing.failure().await.expect("failed").message,
-            "`x` cannot be read"
-        );
+        assert_eq!(writing.failure().await.expect("failed").message, "`x` cannot be read");
     }
 
     #[tokio::test]
     async fn a_reader_that_leaves_is_not_the_writers_failure() {
         let (stream, writing) = pipe(|out| {
             loop {
-                out.write_all(&[0; CHUNK])
-                    .map_err(|e| Error::new(Kind::Build, "w").caused_by(e))?;
+                out.write_all(&[0; CHUNK]).map_err(|e| Error::new(Kind::Build, "w").caused_by(e))?;
             }
         });
         drop(stream);

@@ -26,13 +26,7 @@ fn every_failure_is_told_and_the_first_decides() {
     let images = [image("a"), image("b"), image("c")];
     let failures = [
         Err((2, Error::new(Kind::Build, "third").hint("do x"))),
-        Err((
-            0,
-            Error::new(Kind::Config, "first")
-                .caused_by("why")
-                .detail("line")
-                .hint("do x"),
-        )),
+        Err((0, Error::new(Kind::Config, "first").caused_by("why").detail("line").hint("do x"))),
     ];
     let error = collect(&images, failures.into_iter()).expect_err("failed");
     assert_eq!(error.kind, Kind::Config);

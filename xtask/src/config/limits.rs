@@ -59,14 +59,8 @@ mod tests {
 
     #[test]
     fn the_largest_pairs_are_those_of_the_guide() {
-        assert_eq!(
-            fargate_memory(4096).and_then(|sizes| sizes.last().copied()),
-            Some(30 * 1024)
-        );
+        assert_eq!(fargate_memory(4096).and_then(|sizes| sizes.last().copied()), Some(30 * 1024));
         assert_eq!(fargate_memory(8192).map(|sizes| sizes.len()), Some(12));
-        assert_eq!(
-            fargate_memory(16384).and_then(|sizes| sizes.last().copied()),
-            Some(120 * 1024)
-        );
+        assert_eq!(fargate_memory(16384).and_then(|sizes| sizes.last().copied()), Some(120 * 1024));
     }
 }

@@ -66,18 +66,9 @@ pub fn schema() -> schemars::Schema {
 
 fn parse_document(text: &str) -> Result<toml::Spanned<DeTable<'_>>, Vec<Problem>> {
     let (document, errors) = DeTable::parse_recoverable(text);
-    if errors.is_empty() {
-        Ok(document)
-    } else {
-        Err(errors.iter().map(from_toml).collect())
-    }
+    if errors.is_empty() { Ok(document) } else { Err(errors.iter().map(from_toml).collect()) }
 }
 
 fn from_toml(error: &toml::de::Error) -> Problem {
-    Problem {
-        span: error.span(),
-        title: error.message().to_owned(),
-        label: String::new(),
-        help: Vec::new(),
-    }
+    Problem { span: error.span(), title: error.message().to_owned(), label: String::new(), help: Vec::new() }
 }

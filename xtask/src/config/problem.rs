@@ -19,18 +19,10 @@ pub struct Problem {
 /// All problems as text, in the order of the file.
 #[must_use]
 pub fn render(problems: &[Problem], file: &str, text: &str, color: bool) -> String {
-    let renderer = if color {
-        Renderer::styled()
-    } else {
-        Renderer::plain()
-    };
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let mut ordered: Vec<_> = problems.iter().collect();
     ordered.sort_by_key(|problem| problem.span.as_ref().map_or(0, |span| span.start));
-    ordered
-        .iter()
-        .map(|problem| render_one(problem, file, text, &renderer))
-        .collect::<Vec<_>>()
-        .join("\n\n")
+    ordered.iter().map(|problem| render_one(problem, file, text, &renderer)).collect::<Vec<_>>().join("\n\n")
 }
 
 fn render_one(problem: &Problem, file: &str, text: &str, renderer: &Renderer) -> String {
@@ -38,9 +30,7 @@ fn render_one(problem: &Problem, file: &str, text: &str, renderer: &Renderer) ->
     let help = problem.help.iter().map(|help| Level::HELP.message(help.as_str()));
     match problem.span.clone() {
         Some(span) => {
-            let annotation = AnnotationKind::Primary
-                .span(clamp(span, text))
-                .label(problem.label.as_str());
+            let annotation = AnnotationKind::Primary.span(clamp(span, text)).label(problem.label.as_str());
             let snippet = Snippet::source(text).path(file).annotation(annotation);
             renderer.render(&[title.element(snippet).elements(help)])
         }

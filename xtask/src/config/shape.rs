@@ -9,10 +9,7 @@ use super::problem::{Problem, nearest};
 
 /// Every key that the schema does not know and every value of the wrong type.
 pub(super) fn check(document: &Spanned<DeTable<'_>>, schema: &Json) -> Vec<Problem> {
-    let mut checker = Checker {
-        root: schema,
-        problems: Vec::new(),
-    };
+    let mut checker = Checker { root: schema, problems: Vec::new() };
     checker.table(document.get_ref(), schema, document.span());
     checker.problems
 }
@@ -28,21 +25,12 @@ impl<'s> Checker<'s> {
         let properties = schema["properties"].as_object();
         for (key, value) in table {
             let known = properties.and_then(|properties| properties.get(key.get_ref().as_ref()));
-            match known.or_else(|| {
-                schema
-                    .get("additionalProperties")
-                    .filter(|extra| extra.is_object())
-            }) {
+            match known.or_else(|| schema.get("additionalProperties").filter(|extra| extra.is_object())) {
                 Some(schema) => self.value(value, schema, key.get_ref()),
                 None => self.unknown(key, properties),
             }
         }
-        for name in schema["required"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Json::as_str)
-        {
+        for name in schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str) {
             if !table.iter().any(|(key, _)| key.get_ref().as_ref() == name) {
                 self.missing(name, span.clone());
             }
@@ -73,14 +61,8 @@ impl<'s> Checker<'s> {
     }
 
     fn resolve(&self, schema: &'s Json) -> &'s Json {
-        match schema["$ref"]
-            .as_str()
-            .and_then(|reference| reference.strip_prefix('#'))
-        {
-            Some(pointer) => self
-                .root
-                .pointer(pointer)
-                .map_or(schema, |target| self.resolve(target)),
+        match schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#')) {
+            Some(pointer) => self.root.pointer(pointer).map_or(schema, |target| self.resolve(target)),
             None => schema,
         }
     }
@@ -102,11 +84,8 @@ impl<'s> Checker<'s> {
         if let Some(words) = schema["enum"].as_array() {
             return Some(words.iter().filter_map(Json::as_str).collect());
         }
-        let words: Option<Vec<_>> = schema["oneOf"]
-            .as_array()?
-            .iter()
-            .map(|one| one["const"].as_str())
-            .collect();
+        let words: Option<Vec<_>> =
+            schema["oneOf"].as_array()?.iter().map(|one| one["const"].as_str()).collect();
         words
     }
 
@@ -115,10 +94,7 @@ impl<'s> Checker<'s> {
         key: &Spanned<std::borrow::Cow<'_, str>>,
         properties: Option<&serde_json::Map<String, Json>>,
     ) {
-        let known: Vec<&str> = properties
-            .into_iter()
-            .flat_map(|p| p.keys().map(String::as_str))
-            .collect();
+        let known: Vec<&str> = properties.into_iter().flat_map(|p| p.keys().map(String::as_str)).collect();
         let help = match nearest(key.get_ref(), known.iter().copied()) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("known here: {}", known.join(", ")),
@@ -145,11 +121,7 @@ impl<'s> Checker<'s> {
     fn wrong_type(&mut self, value: &Spanned<DeValue<'_>>, schema: &Json, key: &str) {
         let choices = schema["anyOf"].as_array().cloned().unwrap_or_default();
         let mut wanted: Vec<&str> = types(schema);
-        wanted.extend(
-            choices
-                .iter()
-                .flat_map(|choice| types(self.resolve_static(choice))),
-        );
+        wanted.extend(choices.iter().flat_map(|choice| types(self.resolve_static(choice))));
         wanted.retain(|kind| *kind != "null");
         wanted.dedup();
         let wanted: Vec<_> = wanted.iter().map(|kind| toml_word(kind)).collect();
@@ -162,10 +134,7 @@ impl<'s> Checker<'s> {
     }
 
     fn resolve_static<'a>(&'a self, schema: &'a Json) -> &'a Json {
-        match schema["$ref"]
-            .as_str()
-            .and_then(|reference| reference.strip_prefix('#'))
-        {
+        match schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#')) {
             Some(pointer) => self.root.pointer(pointer).unwrap_or(schema),
             None => schema,
         }
@@ -176,14 +145,8 @@ impl<'s> Checker<'s> {
         if words.contains(&typed) {
             return;
         }
-        let mut help = vec![format!(
-            "one of {}",
-            words
-                .iter()
-                .map(|w| format!("`{w}`"))
-                .collect::<Vec<_>>()
-                .join(", ")
-        )];
+        let mut help =
+            vec![format!("one of {}", words.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", "))];
         let upper = typed.to_uppercase();
         if let Some(meant) = words
             .iter()

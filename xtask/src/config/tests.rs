@@ -93,32 +93,18 @@ fn the_sample_of_the_repository_is_good() {
     let text = std::fs::read_to_string(root.join("deploy.toml")).expect("the sample is there");
     let config = parse(&text, &root).expect("the sample is valid");
     let service = &config.services[0];
-    assert_eq!(
-        (service.cpu, service.memory, service.desired_count),
-        (256, 512, Some(2))
-    );
+    assert_eq!((service.cpu, service.memory, service.desired_count), (256, 512, Some(2)));
     assert_eq!(service.subnets, Subnets::Default);
     assert!(matches!(&service.security, Security::Own(group) if group.ingress.len() == 1));
-    let names: Vec<_> = service
-        .containers
-        .iter()
-        .map(|container| container.name.as_str())
-        .collect();
-    assert_eq!(
-        names,
-        ["ecs-test-server", "ecs-test-data-store"],
-        "in the order of the file"
-    );
+    let names: Vec<_> = service.containers.iter().map(|container| container.name.as_str()).collect();
+    assert_eq!(names, ["ecs-test-server", "ecs-test-data-store"], "in the order of the file");
 }
 
 #[test]
 fn a_reference_is_taken_as_it_is() {
     let text = GOOD.replacen("image = \"server\"", "image = \"nginx:1\"", 1);
     let config = parse(&text, Path::new("/nowhere")).expect("a reference is fine");
-    assert_eq!(
-        config.services[0].containers[0].image,
-        ContainerImage::Reference("nginx:1".to_owned())
-    );
+    assert_eq!(config.services[0].containers[0].image, ContainerImage::Reference("nginx:1".to_owned()));
 }
 
 #[test]

@@ -18,17 +18,11 @@ pub(super) async fn status(endpoint: &str) -> Option<Status> {
 
 /// Asks it to stop; tasks go on running.
 pub(super) async fn stop(endpoint: &str) -> Option<()> {
-    request(Method::POST, &format!("{endpoint}/_local/stop"))
-        .await
-        .map(drop)
+    request(Method::POST, &format!("{endpoint}/_local/stop")).await.map(drop)
 }
 
 async fn request(method: Method, url: &str) -> Option<Bytes> {
-    let request = Request::builder()
-        .method(method)
-        .uri(url)
-        .body(Empty::<Bytes>::new())
-        .ok()?;
+    let request = Request::builder().method(method).uri(url).body(Empty::<Bytes>::new()).ok()?;
     let client = Client::builder(TokioExecutor::new()).build_http();
     let exchange = async {
         let response = client.request(request).await.ok()?;
@@ -36,7 +30,5 @@ async fn request(method: Method, url: &str) -> Option<Bytes> {
         let body = response.into_body().collect().await.ok()?.to_bytes();
         success.then_some(body)
     };
-    tokio::time::timeout(Duration::from_secs(3), exchange)
-        .await
-        .ok()?
+    tokio::time::timeout(Duration::from_secs(3), exchange).await.ok()?
 }

@@ -12,8 +12,8 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
-use super::{Instance, images};
 use super::client::{self, Status};
+use super::{Instance, images};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result, bug};
 
@@ -63,9 +63,7 @@ pub struct ServeOptions {
 /// The running control plane of an instance, if there is one.
 pub async fn find(instance: &Instance) -> Option<Status> {
     let card = read_card(instance)?;
-    client::status(&card.endpoint)
-        .await
-        .filter(|status| status.instance == instance.id)
+    client::status(&card.endpoint).await.filter(|status| status.instance == instance.id)
 }
 
 /// Finds the control plane or starts it; one of another build is replaced.
@@ -136,7 +134,8 @@ pub async fn reset(instance: &Instance, engine: &Engine) -> Result<()> {
         instance: instance.id.clone(),
     };
     local_aws::server::reset(&options).await.map_err(|error| {
-        Error::new(Kind::Unexpected, "not everything of the local control plane could be removed").caused_by(error)
+        Error::new(Kind::Unexpected, "not everything of the local control plane could be removed")
+            .caused_by(error)
     })?;
     if let Some(host) = registry {
         images::forget(engine.docker(), &host).await;
@@ -192,11 +191,7 @@ fn not_started(log: &std::path::Path) -> Error {
 }
 
 fn unwritable(instance: &Instance, error: std::io::Error) -> Error {
-    Error::new(
-        Kind::Preflight,
-        format!("`{}` cannot be written", instance.dir.display()),
-    )
-    .caused_by(error)
+    Error::new(Kind::Preflight, format!("`{}` cannot be written", instance.dir.display())).caused_by(error)
 }
 
 fn card_path(instance: &Instance) -> PathBuf {
@@ -220,15 +215,8 @@ fn write_card(instance: &Instance, card: &Card) -> std::io::Result<()> {
 fn build() -> String {
     let facts = std::env::current_exe().and_then(std::fs::metadata).ok();
     let modified = facts.as_ref().and_then(|facts| facts.modified().ok());
-    let since = modified
-        .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok())
-        .unwrap_or_default();
-    format!(
-        "{}-{}-{}",
-        env!("CARGO_PKG_VERSION"),
-        facts.map_or(0, |facts| facts.len()),
-        since.as_nanos()
-    )
+    let since = modified.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok()).unwrap_or_default();
+    format!("{}-{}-{}", env!("CARGO_PKG_VERSION"), facts.map_or(0, |facts| facts.len()), since.as_nanos())
 }
 
 /// The process: serves until it is told to stop. Prints its endpoint once it listens.
@@ -241,11 +229,7 @@ pub async fn serve(options: ServeOptions) -> Result<()> {
     let listener = listen(&instance).await?;
     let address = listener.local_addr().map_err(bug)?;
     let endpoint = format!("http://{address}");
-    let card = Card {
-        endpoint: endpoint.clone(),
-        pid: std::process::id(),
-        build: build(),
-    };
+    let card = Card { endpoint: endpoint.clone(), pid: std::process::id(), build: build() };
     write_card(&instance, &card).map_err(|error| unwritable(&instance, error))?;
     // Whoever connects from here on waits for the answer, not for the port.
     announce(&endpoint);
@@ -271,18 +255,18 @@ async fn listen(instance: &Instance) -> Result<TcpListener> {
             return Ok(listener);
         }
     }
-    Err(Error::new(
-        Kind::Preflight,
-        "no port on 127.0.0.1 can be listened on",
-    ))
+    Err(Error::new(Kind::Preflight, "no port on 127.0.0.1 can be listened on"))
 }
 
 /// SIGTERM or SIGINT, or the card names another process or is gone (`cargo clean`): nobody can find
 /// this one any more. SIGHUP is taken and ignored: the terminal may go.
 async fn stop_signal(instance: Instance) {
     use tokio::signal::unix::{SignalKind, signal};
-    let streams = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
-    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = streams else { return std::future::pending().await };
+    let streams =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = streams else {
+        return std::future::pending().await;
+    };
     let mut look = tokio::time::interval(Duration::from_secs(1));
     loop {
         tokio::select! {

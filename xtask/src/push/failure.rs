@@ -31,23 +31,9 @@ const KNOWN: [(&[&str], Failure); 7] = [
     (&["is immutable"], Failure::ImmutableTag),
     (&["token has expired"], Failure::Expired),
     (&["server gave http response to https client"], Failure::PlainHttp),
-    (
-        &["not authorized to perform", "denied: ", "403 forbidden"],
-        Failure::Denied,
-    ),
-    (
-        &[
-            "no basic auth credentials",
-            "unauthorized",
-            "authentication required",
-            "401 ",
-        ],
-        Failure::Login,
-    ),
-    (
-        &["name unknown", "repository with name", "name_unknown"],
-        Failure::NotFound,
-    ),
+    (&["not authorized to perform", "denied: ", "403 forbidden"], Failure::Denied),
+    (&["no basic auth credentials", "unauthorized", "authentication required", "401 "], Failure::Login),
+    (&["name unknown", "repository with name", "name_unknown"], Failure::NotFound),
     (
         &[
             "i/o timeout",
@@ -77,9 +63,7 @@ const KNOWN: [(&[&str], Failure); 7] = [
 /// Reads the message.
 pub(super) fn classify(message: &str) -> Failure {
     let message = message.to_lowercase();
-    let known = KNOWN
-        .iter()
-        .find(|(texts, _)| texts.iter().any(|text| message.contains(text)));
+    let known = KNOWN.iter().find(|(texts, _)| texts.iter().any(|text| message.contains(text)));
     known.map_or(Failure::Other, |(_, failure)| *failure)
 }
 
@@ -87,10 +71,7 @@ pub(super) fn classify(message: &str) -> Failure {
 pub(super) fn error(name: &str, repository_uri: &str, message: String) -> Error {
     let host = repository_uri.split('/').next().unwrap_or(repository_uri);
     let failure = classify(&message);
-    let error = Error::new(
-        Kind::Push,
-        format!("pushing `{name}` to `{repository_uri}` failed"),
-    );
+    let error = Error::new(Kind::Push, format!("pushing `{name}` to `{repository_uri}` failed"));
     let error = error.caused_by(message);
     match failure {
         Failure::Denied => error.hint(
@@ -125,10 +106,7 @@ mod tests {
                 "TAG_INVALID: The image tag 'x' already exists in the 'y' repository and cannot be overwritten because the tag is immutable.",
                 Failure::ImmutableTag,
             ),
-            (
-                "denied: Your authorization token has expired. Reauthenticate and try again.",
-                Failure::Expired,
-            ),
+            ("denied: Your authorization token has expired. Reauthenticate and try again.", Failure::Expired),
             (
                 "denied: User: arn:aws:iam::123456789012:user/deploy is not authorized to perform: ecr:InitiateLayerUpload on resource: arn:aws:ecr:us-east-1:123456789012:repository/app because no identity-based policy allows the ecr:InitiateLayerUpload action",
                 Failure::Denied,
@@ -139,19 +117,10 @@ mod tests {
                 "name unknown: The repository with name 'app' does not exist in the registry with id '123456789012'",
                 Failure::NotFound,
             ),
-            (
-                "Get \"https://registry/v2/\": dial tcp: lookup registry: no such host",
-                Failure::Transient,
-            ),
-            (
-                "Get \"https://r/v2/\": net/http: TLS handshake timeout",
-                Failure::Transient,
-            ),
+            ("Get \"https://registry/v2/\": dial tcp: lookup registry: no such host", Failure::Transient),
+            ("Get \"https://r/v2/\": net/http: TLS handshake timeout", Failure::Transient),
             ("toomanyrequests: Rate exceeded", Failure::Transient),
-            (
-                "received unexpected HTTP status: 503 Service Unavailable",
-                Failure::Transient,
-            ),
+            ("received unexpected HTTP status: 503 Service Unavailable", Failure::Transient),
             (
                 "Get \"https://10.0.0.7:5000/v2/\": http: server gave HTTP response to HTTPS client",
                 Failure::PlainHttp,
@@ -165,17 +134,11 @@ mod tests {
 
     #[test]
     fn every_error_is_a_push_error_and_keeps_the_text() {
-        let error = error(
-            "web",
-            "1.dkr.ecr.eu-west-1.amazonaws.com/web",
-            "no basic auth credentials".to_owned(),
-        );
+        let error =
+            error("web", "1.dkr.ecr.eu-west-1.amazonaws.com/web", "no basic auth credentials".to_owned());
         assert_eq!(error.kind, Kind::Push);
         insta::assert_snapshot!(error, @"pushing `web` to `1.dkr.ecr.eu-west-1.amazonaws.com/web` failed");
-        assert_eq!(
-            error.source.as_ref().expect("has one").to_string(),
-            "no basic auth credentials"
-        );
+        assert_eq!(error.source.as_ref().expect("has one").to_string(), "no basic auth credentials");
         assert_eq!(error.hints.len(), 1);
     }
 }

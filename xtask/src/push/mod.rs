@@ -25,11 +25,7 @@ use failure::Failure;
 use progress::Progress;
 
 /// Waits between tries after failures of the network; the engine itself tries each upload five times.
-const PAUSES: [Duration; 3] = [
-    Duration::from_secs(1),
-    Duration::from_secs(3),
-    Duration::from_secs(9),
-];
+const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9)];
 
 /// How to log in to a registry. `Debug` does not show the password.
 #[derive(Clone, PartialEq, Eq)]
@@ -44,9 +40,7 @@ pub struct RegistryAuth {
 
 impl std::fmt::Debug for RegistryAuth {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RegistryAuth")
-            .field("endpoint", &self.endpoint)
-            .finish_non_exhaustive()
+        f.debug_struct("RegistryAuth").field("endpoint", &self.endpoint).finish_non_exhaustive()
     }
 }
 
@@ -87,13 +81,7 @@ pub async fn push(
     events: &Events,
 ) -> Result<PushedImage> {
     let step = events.start(Phase::Push, &image.name);
-    let target = Target {
-        engine,
-        image,
-        repository_uri,
-        tag: tag_of(image),
-        auth,
-    };
+    let target = Target { engine, image, repository_uri, tag: tag_of(image), auth };
     target.tag_locally().await?;
     let (digest, done) = target.push_with_retries(&step).await?;
     step.finish(done, digest.clone());
@@ -115,15 +103,8 @@ struct Target<'a> {
 
 impl Target<'_> {
     async fn tag_locally(&self) -> Result<()> {
-        let options = TagImageOptionsBuilder::default()
-            .repo(self.repository_uri)
-            .tag(&self.tag)
-            .build();
-        let tagged = self
-            .engine
-            .docker()
-            .tag_image(&self.image.id, Some(options))
-            .await;
+        let options = TagImageOptionsBuilder::default().repo(self.repository_uri).tag(&self.tag).build();
+        let tagged = self.engine.docker().tag_image(&self.image.id, Some(options)).await;
         tagged.map_err(|e| self.error(text(&e)))
     }
 
@@ -132,11 +113,7 @@ impl Target<'_> {
         loop {
             let message = match self.attempt(step).await {
                 Ok(progress) => {
-                    let done = if progress.nothing_sent() {
-                        Done::Unchanged
-                    } else {
-                        Done::Changed
-                    };
+                    let done = if progress.nothing_sent() { Done::Unchanged } else { Done::Changed };
                     return Ok((self.digest(progress).await?, done));
                 }
                 Err(message) => message,
@@ -172,35 +149,20 @@ impl Target<'_> {
         if let Some(digest) = progress.digest {
             return Ok(digest);
         }
-        let found = self
-            .engine
-            .docker()
-            .inspect_image(&format!("{}:{}", self.repository_uri, self.tag))
-            .await;
-        let digests = found
-            .map_err(|e| self.error(text(&e)))?
-            .repo_digests
-            .unwrap_or_default();
-        let own = digests
-            .iter()
-            .find_map(|digest| digest.strip_prefix(self.repository_uri)?.strip_prefix('@'));
-        own.map(str::to_owned)
-            .ok_or_else(|| self.error("the engine told no digest".to_owned()))
+        let found =
+            self.engine.docker().inspect_image(&format!("{}:{}", self.repository_uri, self.tag)).await;
+        let digests = found.map_err(|e| self.error(text(&e)))?.repo_digests.unwrap_or_default();
+        let own =
+            digests.iter().find_map(|digest| digest.strip_prefix(self.repository_uri)?.strip_prefix('@'));
+        own.map(str::to_owned).ok_or_else(|| self.error("the engine told no digest".to_owned()))
     }
 
     /// Of the tag in the registry, asked through the engine.
     async fn remote_digest(&self) -> Result<String> {
         let name = format!("{}:{}", self.repository_uri, self.tag);
-        let found = self
-            .engine
-            .docker()
-            .inspect_registry_image(&name, Some(self.credentials()))
-            .await;
+        let found = self.engine.docker().inspect_registry_image(&name, Some(self.credentials())).await;
         let found = found.map_err(|e| self.error(text(&e)))?;
-        found
-            .descriptor
-            .digest
-            .ok_or_else(|| self.error("the registry told no digest".to_owned()))
+        found.descriptor.digest.ok_or_else(|| self.error("the registry told no digest".to_owned()))
     }
 
     fn credentials(&self) -> DockerCredentials {

@@ -53,10 +53,7 @@ impl std::fmt::Display for Progress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let layers = self.layers.max(self.pushed + self.there);
         write!(f, "{} of {layers} layers", self.pushed + self.there)?;
-        let (sent, total) = self
-            .sending
-            .iter()
-            .fold((0, 0), |(s, t), (total, sent)| (s + sent, t + total));
+        let (sent, total) = self.sending.iter().fold((0, 0), |(s, t), (total, sent)| (s + sent, t + total));
         if total > 0 {
             write!(f, ", {:.1} of {:.1} MB", sent as f64 / 1e6, total as f64 / 1e6)?;
         }
@@ -79,10 +76,8 @@ mod tests {
     fn message(status: &str, bytes: Option<(i64, i64)>) -> PushImageInfo {
         PushImageInfo {
             status: Some(status.to_owned()),
-            progress_detail: bytes.map(|(current, total)| ProgressDetail {
-                current: Some(current),
-                total: Some(total),
-            }),
+            progress_detail: bytes
+                .map(|(current, total)| ProgressDetail { current: Some(current), total: Some(total) }),
             ..PushImageInfo::default()
         }
     }

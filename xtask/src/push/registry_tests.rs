@@ -24,17 +24,11 @@ impl Ecr {
             instance: "push-test".to_owned(),
         };
         let cloud = Cloud::open(options, system_clock()).expect("opens");
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
-            .await
-            .expect("binds");
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("binds");
         cloud.set_endpoint(listener.local_addr().expect("has an address"));
         let router = local_aws::server::router(&cloud);
         let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("serves") });
-        Self {
-            cloud,
-            server,
-            _state: state,
-        }
+        Self { cloud, server, _state: state }
     }
 
     async fn call(&self, operation: &str, input: Value) -> Value {
@@ -82,29 +76,18 @@ async fn what_is_pushed_is_what_the_registry_has() {
     on_bench(&FILES, async |bench| {
         let (ecr, image) = (Ecr::new().await, image(bench).await);
         let uri = ecr.repository("app/web", "MUTABLE").await;
-        let pushed = push(&bench.engine, &image, &uri, &ecr.auth(), &events())
-            .await
-            .expect("pushes");
-        let found = ecr
-            .call("DescribeImages", json!({ "repositoryName": "app/web" }))
-            .await;
+        let pushed = push(&bench.engine, &image, &uri, &ecr.auth(), &events()).await.expect("pushes");
+        let found = ecr.call("DescribeImages", json!({ "repositoryName": "app/web" })).await;
         assert_eq!(found["imageDetails"][0]["imageDigest"], json!(pushed.digest));
         assert_eq!(found["imageDetails"][0]["imageTags"], json!([tag_of(&image)]));
         assert_eq!(pushed.reference(), format!("{uri}@{}", pushed.digest));
 
         // The engine knows the image by its digest: nothing has to be pulled to run it here.
-        let local = bench
-            .engine
-            .docker()
-            .inspect_image(&pushed.reference())
-            .await
-            .expect("is known");
+        let local = bench.engine.docker().inspect_image(&pushed.reference()).await.expect("is known");
         assert_eq!(local.id, Some(image.id.clone()));
 
         let (events, mut seen) = Events::channel();
-        let again = push(&bench.engine, &image, &uri, &ecr.auth(), &events)
-            .await
-            .expect("pushes");
+        let again = push(&bench.engine, &image, &uri, &ecr.auth(), &events).await.expect("pushes");
         assert_eq!(again, pushed);
         drop(events);
         let mut last = None;
@@ -112,13 +95,7 @@ async fn what_is_pushed_is_what_the_registry_has() {
             last = Some(event);
         }
         assert!(
-            matches!(
-                last,
-                Some(crate::event::Event::Finished {
-                    done: Done::Unchanged,
-                    ..
-                })
-            ),
+            matches!(last, Some(crate::event::Event::Finished { done: Done::Unchanged, .. })),
             "{last:?}"
         );
     })
@@ -130,12 +107,8 @@ async fn an_immutable_tag_that_is_there_is_a_finished_push() {
     on_bench(&FILES, async |bench| {
         let (ecr, image) = (Ecr::new().await, image(bench).await);
         let uri = ecr.repository("web", "IMMUTABLE").await;
-        let first = push(&bench.engine, &image, &uri, &ecr.auth(), &events())
-            .await
-            .expect("pushes");
-        let again = push(&bench.engine, &image, &uri, &ecr.auth(), &events())
-            .await
-            .expect("finds it");
+        let first = push(&bench.engine, &image, &uri, &ecr.auth(), &events()).await.expect("pushes");
+        let again = push(&bench.engine, &image, &uri, &ecr.auth(), &events()).await.expect("finds it");
         assert_eq!(first, again);
     })
     .await;
@@ -146,25 +119,15 @@ async fn a_wrong_token_and_a_missing_repository_are_told_apart() {
     on_bench(&FILES, async |bench| {
         let (ecr, image) = (Ecr::new().await, image(bench).await);
         let uri = ecr.repository("web", "MUTABLE").await;
-        let wrong = RegistryAuth {
-            password: "wrong".to_owned(),
-            ..ecr.auth()
-        };
-        let error = push(&bench.engine, &image, &uri, &wrong, &events())
-            .await
-            .expect_err("is refused");
+        let wrong = RegistryAuth { password: "wrong".to_owned(), ..ecr.auth() };
+        let error = push(&bench.engine, &image, &uri, &wrong, &events()).await.expect_err("is refused");
         assert_eq!((error.kind, error.kind.exit_code()), (Kind::Push, 5));
         let text = error.source.as_ref().map(ToString::to_string).unwrap_or_default();
-        assert!(
-            matches!(failure::classify(&text), Failure::Login | Failure::Denied),
-            "{text}"
-        );
+        assert!(matches!(failure::classify(&text), Failure::Login | Failure::Denied), "{text}");
         assert!(!format!("{error:?}").contains("wrong\""), "{error:?}");
 
         let uri = ecr.uri("nothing");
-        let error = push(&bench.engine, &image, &uri, &ecr.auth(), &events())
-            .await
-            .expect_err("is refused");
+        let error = push(&bench.engine, &image, &uri, &ecr.auth(), &events()).await.expect_err("is refused");
         let text = error.source.as_ref().map(ToString::to_string).unwrap_or_default();
         assert_eq!(failure::classify(&text), Failure::NotFound, "{text}");
     })

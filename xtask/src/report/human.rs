@@ -25,11 +25,7 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn new(style: Style) -> Self {
-        Self {
-            style,
-            running: Vec::new(),
-            live_line: false,
-        }
+        Self { style, running: Vec::new(), live_line: false }
     }
 
     /// The text to write for an event.
@@ -74,30 +70,19 @@ impl Lines {
                 lasting.then(|| self.verb(verb(step.phase), BUSY, &format!("{} {message}", step.subject)))
             }
             Event::Output { line, .. } if normal => Some(format!("{line}\n")),
-            Event::Finished {
-                step,
-                done: Done::Changed,
-                message,
-                elapsed,
-            } if normal => {
+            Event::Finished { step, done: Done::Changed, message, elapsed } if normal => {
                 let text = format!("{} {message}{}", step.subject, self.took(*elapsed));
                 Some(self.verb(verb(step.phase), GOOD, &text))
             }
-            Event::Finished { step, done: Done::Unchanged, .. } if step.phase == Phase::Read && !verbose => None,
-            Event::Finished {
-                step,
-                done: Done::Unchanged,
-                message,
-                ..
-            } if normal => {
+            Event::Finished { step, done: Done::Unchanged, .. } if step.phase == Phase::Read && !verbose => {
+                None
+            }
+            Event::Finished { step, done: Done::Unchanged, message, .. } if normal => {
                 let text = self.paint(DIM, &format!("{} {message}, unchanged", step.subject));
                 Some(self.verb(verb(step.phase), DIM, &text))
             }
             Event::Reachable { service, url, remark } if normal => {
-                let remark = remark
-                    .as_ref()
-                    .map(|remark| format!(" ({remark})"))
-                    .unwrap_or_default();
+                let remark = remark.as_ref().map(|remark| format!(" ({remark})")).unwrap_or_default();
                 Some(self.verb("Reachable", GOOD, &format!("{service} at {url}{remark}")))
             }
             Event::Note { message } if normal => Some(self.verb("Note", BUSY, message)),
@@ -113,7 +98,11 @@ impl Lines {
     /// How long a step took, where that is worth a word.
     fn took(&self, elapsed: Duration) -> String {
         let worth = elapsed >= Duration::from_millis(100);
-        if worth { format!(" {}", self.paint(DIM, &format!("({})", seconds(elapsed)))) } else { String::new() }
+        if worth {
+            format!(" {}", self.paint(DIM, &format!("({})", seconds(elapsed))))
+        } else {
+            String::new()
+        }
     }
 
     fn paint(&self, paint: Paint, text: &str) -> String {
@@ -122,11 +111,7 @@ impl Lines {
 
     /// Takes the live line away.
     fn clear(&mut self) -> String {
-        if std::mem::take(&mut self.live_line) {
-            "\r\x1b[2K".to_owned()
-        } else {
-            String::new()
-        }
+        if std::mem::take(&mut self.live_line) { "\r\x1b[2K".to_owned() } else { String::new() }
     }
 
     /// What runs now, in one line that fits the window.
@@ -147,11 +132,7 @@ impl Lines {
                 }
             })
             .collect();
-        let text: String = names
-            .join(" · ")
-            .chars()
-            .take(columns().saturating_sub(MARGIN + 2))
-            .collect();
+        let text: String = names.join(" · ").chars().take(columns().saturating_sub(MARGIN + 2)).collect();
         format!("{} {text}", self.paint(BUSY, &format!("{:>MARGIN$}", "…")))
     }
 }
@@ -160,11 +141,7 @@ impl Lines {
 pub(super) fn failure(style: Style, error: &Error) -> String {
     let mut text = format!("{} {}\n", colored(style.color, BAD, "error:"), error.message);
     if let Some(source) = &error.source {
-        text.push_str(&format!(
-            "  {} {}\n",
-            colored(style.color, DIM, "cause:"),
-            chain(source.as_ref())
-        ));
+        text.push_str(&format!("  {} {}\n", colored(style.color, DIM, "cause:"), chain(source.as_ref())));
     }
     if let Some(detail) = &error.detail {
         text.push('\n');
@@ -186,11 +163,7 @@ pub(super) fn failure(style: Style, error: &Error) -> String {
 }
 
 fn colored(color: bool, paint: Paint, text: &str) -> String {
-    if color {
-        format!("{paint}{text}{paint:#}")
-    } else {
-        text.to_owned()
-    }
+    if color { format!("{paint}{text}{paint:#}") } else { text.to_owned() }
 }
 
 const fn verb(phase: Phase) -> &'static str {

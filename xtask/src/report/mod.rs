@@ -70,12 +70,7 @@ impl Style {
             Color::Never => false,
             Color::Auto => terminal && !no_color && !dumb,
         };
-        Self {
-            format,
-            color: color && format == Format::Human,
-            live: terminal && !dumb,
-            verbosity,
-        }
+        Self { format, color: color && format == Format::Human, live: terminal && !dumb, verbosity }
     }
 }
 

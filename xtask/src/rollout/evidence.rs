@@ -23,24 +23,13 @@ pub(super) async fn gather(aws: &Aws, watch: &Watch<'_>, events: &Events) -> Opt
 }
 
 async fn stopped(aws: &Aws, watch: &Watch<'_>) -> Option<Vec<Task>> {
-    let call = aws
-        .ecs
-        .list_tasks()
-        .cluster(watch.cluster)
-        .service_name(watch.service);
+    let call = aws.ecs.list_tasks().cluster(watch.cluster).service_name(watch.service);
     let arns = call.desired_status(DesiredStatus::Stopped).send().await.ok()?;
     if arns.task_arns().is_empty() {
         return Some(Vec::new());
     }
     let arns = arns.task_arns().iter().take(100).cloned().collect();
-    let answer = aws
-        .ecs
-        .describe_tasks()
-        .cluster(watch.cluster)
-        .set_tasks(Some(arns))
-        .send()
-        .await
-        .ok()?;
+    let answer = aws.ecs.describe_tasks().cluster(watch.cluster).set_tasks(Some(arns)).send().await.ok()?;
     let ours = |task: &&Task| task.task_definition_arn() == Some(watch.registered.arn.as_str());
     let mut tasks: Vec<Task> = answer.tasks().iter().filter(ours).cloned().collect();
     tasks.sort_by_key(|task| std::cmp::Reverse(task.created_at().and_then(|at| at.to_millis().ok())));
@@ -88,22 +77,11 @@ fn describe(task: &Task) -> Vec<String> {
 }
 
 async fn service_events(aws: &Aws, watch: &Watch<'_>) -> Vec<String> {
-    let answer = aws
-        .ecs
-        .describe_services()
-        .cluster(watch.cluster)
-        .services(watch.service)
-        .send()
-        .await;
+    let answer = aws.ecs.describe_services().cluster(watch.cluster).services(watch.service).send().await;
     let Ok(answer) = answer else { return Vec::new() };
     let service = answer.services().first();
     let events = service.map(|service| service.events()).unwrap_or_default();
-    events
-        .iter()
-        .take(4)
-        .filter_map(|event| event.message())
-        .map(str::to_owned)
-        .collect()
+    events.iter().take(4).filter_map(|event| event.message()).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -113,12 +91,19 @@ mod tests {
 
     fn task(id: &str, reason: &str, code: i32) -> Task {
         let container = Container::builder().name("app").exit_code(code).reason(reason).build();
-        Task::builder().task_arn(format!("arn:x:task/c/{id}")).stopped_reason(reason).containers(container).build()
+        Task::builder()
+            .task_arn(format!("arn:x:task/c/{id}"))
+            .stopped_reason(reason)
+            .containers(container)
+            .build()
     }
 
     #[test]
     fn tasks_that_fail_alike_are_told_once() {
-        let tasks = [task("3", "Essential container in task exited", 3), task("2", "Essential container in task exited", 3)];
+        let tasks = [
+            task("3", "Essential container in task exited", 3),
+            task("2", "Essential container in task exited", 3),
+        ];
         insta::assert_snapshot!(causes(&tasks).join("\n"), @r"
         task 3 and 1 other:
           Essential container in task exited

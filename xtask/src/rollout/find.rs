@@ -23,25 +23,13 @@ pub async fn known(aws: &Aws, cluster: &str, service: &str, which: Known) -> Opt
     if which == Known::Finished {
         briefs.retain(|brief| brief.finished_at().is_some());
     }
-    Some(
-        briefs
-            .iter()
-            .filter_map(|brief| brief.service_deployment_arn())
-            .map(str::to_owned)
-            .collect(),
-    )
+    Some(briefs.iter().filter_map(|brief| brief.service_deployment_arn()).map(str::to_owned).collect())
 }
 
 /// The first page: the newest ones, which is where ours is.
 /// Source: Amazon ECS API Reference, ListServiceDeployments (order: assumed, so none is relied on).
 async fn list(aws: &Aws, cluster: &str, service: &str) -> Result<Vec<ServiceDeploymentBrief>> {
-    let answer = aws
-        .ecs
-        .list_service_deployments()
-        .cluster(cluster)
-        .service(service)
-        .send()
-        .await;
+    let answer = aws.ecs.list_service_deployments().cluster(cluster).service(service).send().await;
     match answer {
         Ok(answer) => Ok(answer.service_deployments().to_vec()),
         Err(error) if fault::is(&error, "ServiceNotFoundException") => Ok(Vec::new()),
@@ -62,11 +50,7 @@ pub(super) async fn ours(
     definition: &str,
 ) -> Result<Option<String>> {
     let mut fresh = list(aws, cluster, service).await?;
-    fresh.retain(|brief| {
-        brief
-            .service_deployment_arn()
-            .is_some_and(|arn| !before.contains(arn))
-    });
+    fresh.retain(|brief| brief.service_deployment_arn().is_some_and(|arn| !before.contains(arn)));
     // Ours is the oldest of the new ones that run our definition: whoever came later superseded it.
     fresh.sort_by_key(|brief| brief.created_at().and_then(|at| at.to_millis().ok()));
     for brief in fresh {
@@ -81,15 +65,7 @@ pub(super) async fn ours(
 }
 
 async fn revision_runs(aws: &Aws, revision: &str, definition: &str) -> Result<bool> {
-    let answer = aws
-        .ecs
-        .describe_service_revisions()
-        .service_revision_arns(revision)
-        .send()
-        .await;
+    let answer = aws.ecs.describe_service_revisions().service_revision_arns(revision).send().await;
     let answer = answer.map_err(|error| fault("ecs:DescribeServiceRevisions", revision, error))?;
-    Ok(answer
-        .service_revisions()
-        .iter()
-        .any(|revision| revision.task_definition() == Some(definition)))
+    Ok(answer.service_revisions().iter().any(|revision| revision.task_definition() == Some(definition)))
 }

@@ -68,9 +68,7 @@ impl Service {
     /// The deployment that the service is to run now.
     #[must_use]
     pub(super) fn primary(&self) -> Option<&Deployment> {
-        self.deployments
-            .iter()
-            .find(|deployment| deployment.status == "PRIMARY")
+        self.deployments.iter().find(|deployment| deployment.status == "PRIMARY")
     }
 }
 
@@ -91,19 +89,12 @@ fn deployment(deployment: &ecs::Deployment) -> Deployment {
         id: text(deployment.id()),
         status: text(deployment.status()),
         task_definition: text(deployment.task_definition()),
-        created_ms: deployment
-            .created_at()
-            .and_then(|at| at.to_millis().ok())
-            .unwrap_or_default(),
+        created_ms: deployment.created_at().and_then(|at| at.to_millis().ok()).unwrap_or_default(),
         desired: deployment.desired_count(),
         running: deployment.running_count(),
         pending: deployment.pending_count(),
         failed: deployment.failed_tasks(),
-        rollout_state: text(
-            deployment
-                .rollout_state()
-                .map(ecs::DeploymentRolloutState::as_str),
-        ),
+        rollout_state: text(deployment.rollout_state().map(ecs::DeploymentRolloutState::as_str)),
         reason: text(deployment.rollout_state_reason()),
     }
 }
@@ -112,17 +103,9 @@ fn deployment(deployment: &ecs::Deployment) -> Deployment {
 pub(super) fn record(record: &ecs::ServiceDeployment) -> Record {
     let breaker = record.deployment_circuit_breaker();
     Record {
-        status: record
-            .status()
-            .map(ecs::ServiceDeploymentStatus::as_str)
-            .unwrap_or_default()
-            .to_owned(),
+        status: record.status().map(ecs::ServiceDeploymentStatus::as_str).unwrap_or_default().to_owned(),
         reason: record.status_reason().unwrap_or_default().to_owned(),
-        rollback: record
-            .rollback()
-            .map(|rollback| rollback.reason().unwrap_or_default().to_owned()),
-        failures: breaker
-            .map(|breaker| (breaker.failure_count(), breaker.threshold()))
-            .unwrap_or_default(),
+        rollback: record.rollback().map(|rollback| rollback.reason().unwrap_or_default().to_owned()),
+        failures: breaker.map(|breaker| (breaker.failure_count(), breaker.threshold())).unwrap_or_default(),
     }
 }

@@ -40,20 +40,12 @@ pub(super) enum Verdict {
 /// Judges a snapshot.
 #[must_use]
 pub(super) fn judge(goal: &Goal, snapshot: &Snapshot) -> Verdict {
-    let Some(service) = snapshot
-        .service
-        .as_ref()
-        .filter(|service| service.status == "ACTIVE")
-    else {
+    let Some(service) = snapshot.service.as_ref().filter(|service| service.status == "ACTIVE") else {
         return Verdict::Gone;
     };
     match goal {
         Goal::InPlace => in_place(service),
-        Goal::Deployment {
-            id,
-            created_ms,
-            records,
-        } => match &snapshot.record {
+        Goal::Deployment { id, created_ms, records } => match &snapshot.record {
             Some(record) => by_record(record, service, id, *created_ms),
             None if *records => Verdict::Continue,
             None => by_service(service, id, *created_ms),
@@ -125,9 +117,7 @@ fn by_service(service: &Service, id: &str, created_ms: i64) -> Verdict {
 
 /// A PRIMARY deployment that is not ours and came after it. One that came before is a stale read.
 fn newer_primary<'s>(service: &'s Service, id: &str, created_ms: i64) -> Option<&'s Deployment> {
-    service
-        .primary()
-        .filter(|primary| primary.id != id && primary.created_ms >= created_ms)
+    service.primary().filter(|primary| primary.id != id && primary.created_ms >= created_ms)
 }
 
 fn why(record: &Record) -> String {
@@ -146,11 +136,7 @@ mod tests {
     const OURS: &str = "ecs-svc/2";
 
     fn goal(records: bool) -> Goal {
-        Goal::Deployment {
-            id: OURS.to_owned(),
-            created_ms: 100,
-            records,
-        }
+        Goal::Deployment { id: OURS.to_owned(), created_ms: 100, records }
     }
 
     fn primary(id: &str, created_ms: i64, state: &str) -> Deployment {
@@ -166,19 +152,9 @@ mod tests {
     }
 
     fn snapshot(deployments: Vec<Deployment>, record: Option<&str>) -> Snapshot {
-        let service = Service {
-            status: "ACTIVE".to_owned(),
-            deployments,
-            ..Service::default()
-        };
-        let record = record.map(|status| Record {
-            status: status.to_owned(),
-            ..Record::default()
-        });
-        Snapshot {
-            service: Some(service),
-            record,
-        }
+        let service = Service { status: "ACTIVE".to_owned(), deployments, ..Service::default() };
+        let record = record.map(|status| Record { status: status.to_owned(), ..Record::default() });
+        Snapshot { service: Some(service), record }
     }
 
     fn verdict(deployments: Vec<Deployment>, record: Option<&str>) -> Verdict {
@@ -187,14 +163,8 @@ mod tests {
 
     #[test]
     fn success_needs_the_record_and_the_revision_that_serves() {
-        assert_eq!(
-            verdict(vec![primary(OURS, 100, "COMPLETED")], Some("SUCCESSFUL")),
-            Verdict::Succeeded
-        );
-        assert_eq!(
-            verdict(vec![primary(OURS, 100, "COMPLETED")], Some("IN_PROGRESS")),
-            Verdict::Continue
-        );
+        assert_eq!(verdict(vec![primary(OURS, 100, "COMPLETED")], Some("SUCCESSFUL")), Verdict::Succeeded);
+        assert_eq!(verdict(vec![primary(OURS, 100, "COMPLETED")], Some("IN_PROGRESS")), Verdict::Continue);
     }
 
     #[test]
@@ -216,31 +186,19 @@ mod tests {
     #[test]
     fn a_steady_service_after_a_rollback_is_no_success() {
         let restored = || vec![primary("ecs-svc/3", 200, "COMPLETED")];
-        assert!(matches!(
-            verdict(restored(), Some("ROLLBACK_SUCCESSFUL")),
-            Verdict::RolledBack(_)
-        ));
-        assert_eq!(
-            verdict(restored(), Some("ROLLBACK_IN_PROGRESS")),
-            Verdict::Continue
-        );
+        assert!(matches!(verdict(restored(), Some("ROLLBACK_SUCCESSFUL")), Verdict::RolledBack(_)));
+        assert_eq!(verdict(restored(), Some("ROLLBACK_IN_PROGRESS")), Verdict::Continue);
     }
 
     #[test]
     fn a_first_deployment_that_stalls_has_failed() {
         let stalled = vec![primary(OURS, 100, "FAILED")];
-        assert_eq!(
-            verdict(stalled, Some("IN_PROGRESS")),
-            Verdict::Failed("FAILED it is".to_owned())
-        );
+        assert_eq!(verdict(stalled, Some("IN_PROGRESS")), Verdict::Failed("FAILED it is".to_owned()));
     }
 
     #[test]
     fn unknown_words_decide_nothing() {
-        assert_eq!(
-            verdict(vec![primary(OURS, 100, "COMPLETED")], Some("SOMETHING_NEW")),
-            Verdict::Continue
-        );
+        assert_eq!(verdict(vec![primary(OURS, 100, "COMPLETED")], Some("SOMETHING_NEW")), Verdict::Continue);
     }
 
     #[test]

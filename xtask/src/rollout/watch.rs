@@ -76,19 +76,12 @@ struct State {
 impl State {
     fn new(watch: &Watch<'_>) -> Self {
         let goal = match &watch.deployment {
-            Some((id, created_ms)) => Goal::Deployment {
-                id: id.clone(),
-                created_ms: *created_ms,
-                records: watch.before.is_some(),
-            },
+            Some((id, created_ms)) => {
+                Goal::Deployment { id: id.clone(), created_ms: *created_ms, records: watch.before.is_some() }
+            }
             None => Goal::InPlace,
         };
-        Self {
-            goal,
-            pinned: None,
-            last: None,
-            moved: Instant::now(),
-        }
+        Self { goal, pinned: None, last: None, moved: Instant::now() }
     }
 
     async fn look(&mut self, aws: &Aws, watch: &Watch<'_>, began: Instant) -> Result<Snapshot> {
@@ -122,17 +115,9 @@ impl State {
         let Some(arn) = pinned else {
             return Ok((None, None));
         };
-        let answer = aws
-            .ecs
-            .describe_service_deployments()
-            .service_deployment_arns(&arn)
-            .send()
-            .await;
+        let answer = aws.ecs.describe_service_deployments().service_deployment_arns(&arn).send().await;
         let answer = answer.map_err(|error| fault("ecs:DescribeServiceDeployments", &arn, error))?;
-        Ok((
-            Some(arn),
-            answer.service_deployments().first().map(snapshot::record),
-        ))
+        Ok((Some(arn), answer.service_deployments().first().map(snapshot::record)))
     }
 
     fn tell(&mut self, snapshot: &Snapshot, step: &Running) {
@@ -151,13 +136,7 @@ impl State {
 }
 
 async fn service(aws: &Aws, watch: &Watch<'_>) -> Result<Option<Service>> {
-    let answer = aws
-        .ecs
-        .describe_services()
-        .cluster(watch.cluster)
-        .services(watch.service)
-        .send()
-        .await;
+    let answer = aws.ecs.describe_services().cluster(watch.cluster).services(watch.service).send().await;
     let answer = answer.map_err(|error| fault("ecs:DescribeServices", watch.service, error))?;
     Ok(answer.services().first().map(snapshot::service))
 }
@@ -175,12 +154,7 @@ fn progress(goal: &Goal, service: &Service, record: Option<&snapshot::Record>) -
         (ours.map_or(0, |ours| ours.pending), "starting"),
         (ours.map_or(0, |ours| ours.failed), "failed"),
         (
-            service
-                .deployments
-                .iter()
-                .filter(|other| other.id != *id)
-                .map(|other| other.running)
-                .sum(),
+            service.deployments.iter().filter(|other| other.id != *id).map(|other| other.running).sum(),
             "of the old revision",
         ),
     ];
@@ -198,15 +172,9 @@ fn succeeded(watch: &Watch<'_>, snapshot: &Snapshot, step: Running) -> Outcome {
     let definition = watch.registered.short();
     step.finish(
         Done::Changed,
-        format!(
-            "{definition} serves, {running} {}",
-            if running == 1 { "task" } else { "tasks" }
-        ),
+        format!("{definition} serves, {running} {}", if running == 1 { "task" } else { "tasks" }),
     );
-    Outcome {
-        running,
-        changed: true,
-    }
+    Outcome { running, changed: true }
 }
 
 async fn failed(
@@ -218,25 +186,18 @@ async fn failed(
 ) -> Error {
     let definition = watch.registered.short();
     let service = watch.service;
-    let serving = snapshot
-        .service
-        .as_ref()
-        .and_then(Service::primary)
-        .map(|primary| short(&primary.task_definition));
+    let serving =
+        snapshot.service.as_ref().and_then(Service::primary).map(|primary| short(&primary.task_definition));
     let error = match &verdict {
         Verdict::RolledBack(reason) => {
             let now = serving.unwrap_or("the old revision");
-            Error::new(
-                Kind::RolledBack,
-                format!("`{definition}` failed on service `{service}`: {reason}"),
-            )
-            .hint(format!("rolled back: `{now}` serves"))
+            Error::new(Kind::RolledBack, format!("`{definition}` failed on service `{service}`: {reason}"))
+                .hint(format!("rolled back: `{now}` serves"))
         }
-        Verdict::Failed(reason) => Error::new(
-            Kind::Failed,
-            format!("`{definition}` failed on service `{service}`: {reason}"),
-        )
-        .hint("nothing was rolled back: fix the cause and deploy again"),
+        Verdict::Failed(reason) => {
+            Error::new(Kind::Failed, format!("`{definition}` failed on service `{service}`: {reason}"))
+                .hint("nothing was rolled back: fix the cause and deploy again")
+        }
         Verdict::Superseded(other) => {
             let other = short(other);
             Error::new(
@@ -252,10 +213,14 @@ async fn failed(
         .hint("deploy again to create it"),
         Verdict::Continue | Verdict::Succeeded => {
             let seconds = watch.timeout.as_secs();
-            let waited = if seconds % 60 == 0 { format!("{} min", seconds / 60) } else { format!("{seconds} s") };
-            Error::new(Kind::TimedOut, format!("`{definition}` is not up on service `{service}` after {waited}"))
-                .hint("the rollout goes on: run again to follow it")
-                .hint("to wait longer: `deployment.timeout-minutes`, or `--timeout SECONDS`")
+            let waited =
+                if seconds % 60 == 0 { format!("{} min", seconds / 60) } else { format!("{seconds} s") };
+            Error::new(
+                Kind::TimedOut,
+                format!("`{definition}` is not up on service `{service}` after {waited}"),
+            )
+            .hint("the rollout goes on: run again to follow it")
+            .hint("to wait longer: `deployment.timeout-minutes`, or `--timeout SECONDS`")
         }
     };
     match evidence::gather(aws, watch, events).await {

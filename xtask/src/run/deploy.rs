@@ -29,24 +29,15 @@ pub(super) async fn run(global: &Global, flags: &Deploy, events: &Events) -> Res
     let engine = engine::connect(events).await?;
     let instance = flags.local.then(|| global.instance(&workspace));
     let endpoint = match &instance {
-        Some(instance) => Some(
-            local::start(instance, region.as_deref().unwrap_or(LOCAL_REGION), events)
-                .await?
-                .endpoint,
-        ),
+        Some(instance) => {
+            Some(local::start(instance, region.as_deref().unwrap_or(LOCAL_REGION), events).await?.endpoint)
+        }
         None => None,
     };
-    let target = Target {
-        local: endpoint,
-        profile: global.profile.clone(),
-        region,
-    };
+    let target = Target { local: endpoint, profile: global.profile.clone(), region };
     let aws = target.connect().await?;
-    let build = BuildContext {
-        root: workspace.root.clone(),
-        engine: engine.clone(),
-        color: global.style().color,
-    };
+    let build =
+        BuildContext { root: workspace.root.clone(), engine: engine.clone(), color: global.style().color };
     let options = Options {
         force: flags.force,
         conflict: flags.on_conflict.into(),
@@ -78,10 +69,8 @@ async fn show_places(
     deployed: &[Deployed],
     events: &Events,
 ) {
-    for service in config
-        .services
-        .iter()
-        .filter(|service| deployed.iter().any(|done| done.service == service.name))
+    for service in
+        config.services.iter().filter(|service| deployed.iter().any(|done| done.service == service.name))
     {
         let places: Vec<Place> = match local {
             Some(instance) => match crate::local::find(instance).await {
@@ -91,11 +80,7 @@ async fn show_places(
             None => reach::on_aws(aws, &config.cluster, service).await,
         };
         for Place { url, remark } in places {
-            events.emit(Event::Reachable {
-                service: service.name.clone(),
-                url,
-                remark,
-            });
+            events.emit(Event::Reachable { service: service.name.clone(), url, remark });
         }
     }
 }

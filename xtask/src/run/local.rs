@@ -19,20 +19,14 @@ pub(super) async fn run(global: &Global, what: &Local, events: &Events) -> Resul
     let workspace = Workspace::of(&global.file);
     let instance = global.instance(&workspace);
     match what {
-        Local::Start => Ok(json!(
-            start(&instance, &region(global, &workspace), events).await?
-        )),
+        Local::Start => Ok(json!(start(&instance, &region(global, &workspace), events).await?)),
         Local::Stop => stop(&instance, events).await,
         Local::Status => status(global, &instance).await,
         Local::Env => env(&instance).await,
         Local::Reset => reset(&instance, events).await,
         Local::Serve { state_dir } => {
             let region = global.region.clone().unwrap_or_else(|| LOCAL_REGION.to_owned());
-            local::serve(ServeOptions {
-                dir: state_dir.clone(),
-                region,
-            })
-            .await?;
+            local::serve(ServeOptions { dir: state_dir.clone(), region }).await?;
             Ok(json!(null))
         }
     }
@@ -41,11 +35,7 @@ pub(super) async fn run(global: &Global, what: &Local, events: &Events) -> Resul
 /// The region it plays: `--region`, or deploy.toml's if there is one that can be read.
 fn region(global: &Global, workspace: &Workspace) -> String {
     let of_file = || workspace.config(false).ok().and_then(|config| config.region);
-    global
-        .region
-        .clone()
-        .or_else(of_file)
-        .unwrap_or_else(|| LOCAL_REGION.to_owned())
+    global.region.clone().or_else(of_file).unwrap_or_else(|| LOCAL_REGION.to_owned())
 }
 
 /// Finds or starts the control plane, and says which.
@@ -56,10 +46,9 @@ pub(super) async fn start(instance: &Instance, region: &str, events: &Events) ->
     match started {
         Started::Running(_) => step.finish(Done::Unchanged, format!("at {}", status.endpoint)),
         Started::Now(_) => step.finish(Done::Changed, format!("started at {}", status.endpoint)),
-        Started::Replaced(_) => step.finish(
-            Done::Changed,
-            format!("restarted at {}, of this build now", status.endpoint),
-        ),
+        Started::Replaced(_) => {
+            step.finish(Done::Changed, format!("restarted at {}, of this build now", status.endpoint))
+        }
     }
     Ok(status)
 }
@@ -68,10 +57,7 @@ async fn stop(instance: &Instance, events: &Events) -> Result<serde_json::Value>
     let step = events.start(Phase::Local, "control plane");
     let ran = local::stop(instance).await?;
     if ran {
-        step.finish(
-            Done::Changed,
-            "stopped; its tasks go on running, `local reset` removes them",
-        );
+        step.finish(Done::Changed, "stopped; its tasks go on running, `local reset` removes them");
     } else {
         step.finish(Done::Unchanged, "does not run");
     }
@@ -89,9 +75,7 @@ async fn status(global: &Global, instance: &Instance) -> Result<serde_json::Valu
     let found = local::find(instance).await;
     if global.format == Format::Human {
         report::print(
-            &found
-                .as_ref()
-                .map_or_else(|| "The local control plane does not run.\n".to_owned(), text),
+            &found.as_ref().map_or_else(|| "The local control plane does not run.\n".to_owned(), text),
         );
     }
     Ok(json!(found))
@@ -109,10 +93,7 @@ fn text(status: &Status) -> String {
         let counts = format!("{} of {} tasks run", service.running, service.desired);
         text.push_str(&format!("\n{}/{}: {counts}\n", service.cluster, service.service));
         for port in &service.ports {
-            text.push_str(&format!(
-                "  {} (port {} of {})\n",
-                port.url, port.container_port, port.container
-            ));
+            text.push_str(&format!("  {} (port {} of {})\n", port.url, port.container_port, port.container));
         }
     }
     text

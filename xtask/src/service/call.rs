@@ -31,11 +31,7 @@ pub async fn apply(
     let step = events.start(Phase::Service, wanted.name.as_str());
     let (service, done, message) = match change {
         Change::None => (None, Done::Unchanged, "nothing to change".to_owned()),
-        Change::Follow => (
-            None,
-            Done::Unchanged,
-            "nothing to change, a rollout is in progress".to_owned(),
-        ),
+        Change::Follow => (None, Done::Unchanged, "nothing to change, a rollout is in progress".to_owned()),
         Change::Create => (
             Some(create(aws, cluster, wanted, registered, network).await?),
             Done::Changed,
@@ -43,11 +39,7 @@ pub async fn apply(
         ),
         Change::Update(changes) => {
             let service = update(aws, cluster, &wanted.name, changes, registered, network).await?;
-            (
-                Some(service),
-                Done::Changed,
-                format!("updated: {}", changes.words()),
-            )
+            (Some(service), Done::Changed, format!("updated: {}", changes.words()))
         }
     };
     step.finish(done, message);
@@ -109,9 +101,7 @@ fn role_not_there_yet<R>(
     >,
 ) -> bool {
     use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-    error
-        .message()
-        .is_some_and(|message| message.contains("service linked role"))
+    error.message().is_some_and(|message| message.contains("service linked role"))
 }
 
 async fn update(
@@ -122,11 +112,7 @@ async fn update(
     registered: &Registered,
     network: &Network,
 ) -> Result<Service> {
-    let network = if changes.network {
-        Some(network_configuration(network)?)
-    } else {
-        None
-    };
+    let network = if changes.network { Some(network_configuration(network)?) } else { None };
     let call = aws
         .ecs
         .update_service()
@@ -139,45 +125,27 @@ async fn update(
         .set_deployment_configuration(changes.deployment.clone())
         .set_health_check_grace_period_seconds(changes.grace_period)
         .set_force_new_deployment(changes.force.then_some(true));
-    let answer = call
-        .send()
-        .await
-        .map_err(|error| fault("ecs:UpdateService", name, error))?;
-    answer
-        .service()
-        .cloned()
-        .ok_or_else(|| bug("UpdateService answered without a service"))
+    let answer = call.send().await.map_err(|error| fault("ecs:UpdateService", name, error))?;
+    answer.service().cloned().ok_or_else(|| bug("UpdateService answered without a service"))
 }
 
 fn network_configuration(network: &Network) -> Result<NetworkConfiguration> {
-    let public = if network.assign_public_ip {
-        AssignPublicIp::Enabled
-    } else {
-        AssignPublicIp::Disabled
-    };
+    let public = if network.assign_public_ip { AssignPublicIp::Enabled } else { AssignPublicIp::Disabled };
     let groups = (!network.security_groups.is_empty()).then(|| network.security_groups.clone());
     let vpc = AwsVpcConfiguration::builder()
         .set_subnets(Some(network.subnets.clone()))
         .set_security_groups(groups)
         .assign_public_ip(public);
-    Ok(NetworkConfiguration::builder()
-        .awsvpc_configuration(vpc.build().map_err(bug)?)
-        .build())
+    Ok(NetworkConfiguration::builder().awsvpc_configuration(vpc.build().map_err(bug)?).build())
 }
 
 /// With rollback: a breaker that only stops leaves a service without tasks.
 pub(super) fn breaker(enable: bool) -> DeploymentCircuitBreaker {
-    DeploymentCircuitBreaker::builder()
-        .enable(enable)
-        .rollback(enable)
-        .build()
+    DeploymentCircuitBreaker::builder().enable(enable).rollback(enable).build()
 }
 
 fn tags(wanted: &config::service::Service) -> Vec<Tag> {
-    let declared = wanted
-        .tags
-        .iter()
-        .map(|(key, value)| (key.as_str(), value.as_str()));
+    let declared = wanted.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
     std::iter::once(OURS)
         .chain(declared)
         .map(|(key, value)| Tag::builder().key(key).value(value).build())

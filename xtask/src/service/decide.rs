@@ -53,12 +53,7 @@ impl Changes {
             (self.grace_period.is_some(), "grace period"),
             (self.force, "new deployment forced"),
         ];
-        named
-            .iter()
-            .filter(|(differs, _)| *differs)
-            .map(|(_, word)| *word)
-            .collect::<Vec<_>>()
-            .join(", ")
+        named.iter().filter(|(differs, _)| *differs).map(|(_, word)| *word).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -90,10 +85,7 @@ pub fn decide(
     };
     check_replaceable(wanted, current)?;
     let service = &current.service;
-    let primary = service
-        .deployments()
-        .iter()
-        .find(|deployment| deployment.status() == Some("PRIMARY"));
+    let primary = service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"));
     let state = primary.and_then(Deployment::rollout_state);
     let same_definition = service.task_definition() == Some(registered.arn.as_str());
     let failed = state == Some(&DeploymentRolloutState::Failed);
@@ -102,10 +94,7 @@ pub fn decide(
         task_definition: !same_definition,
         network: network_differs(service, network),
         platform_version: platform_version(wanted, service),
-        desired_count: wanted
-            .desired_count
-            .map(count)
-            .filter(|count| *count != service.desired_count()),
+        desired_count: wanted.desired_count.map(count).filter(|count| *count != service.desired_count()),
         deployment: deployment_configuration(wanted, service.deployment_configuration()),
         grace_period: wanted
             .health_check_grace_period
@@ -143,27 +132,17 @@ fn check_replaceable(wanted: &config::service::Service, current: &CurrentService
 }
 
 fn in_the_way(service: &str, primary: Option<&Deployment>) -> Error {
-    let definition = primary
-        .and_then(Deployment::task_definition)
-        .map(short)
-        .unwrap_or_default();
-    Error::new(
-        Kind::Conflict,
-        format!("a rollout of `{definition}` is in progress on service `{service}`"),
-    )
-    .hint("wait for it and run again")
-    .hint("or take over: `--on-conflict supersede` starts this one, and ECS stops the other")
+    let definition = primary.and_then(Deployment::task_definition).map(short).unwrap_or_default();
+    Error::new(Kind::Conflict, format!("a rollout of `{definition}` is in progress on service `{service}`"))
+        .hint("wait for it and run again")
+        .hint("or take over: `--on-conflict supersede` starts this one, and ECS stops the other")
 }
 
 fn network_differs(service: &aws_sdk_ecs::types::Service, wanted: &Network) -> bool {
-    let current = service
-        .network_configuration()
-        .and_then(|network| network.awsvpc_configuration());
+    let current = service.network_configuration().and_then(|network| network.awsvpc_configuration());
     let Some(current) = current else { return true };
-    let public = current
-        .assign_public_ip()
-        .map(aws_sdk_ecs::types::AssignPublicIp::as_str)
-        == Some("ENABLED");
+    let public =
+        current.assign_public_ip().map(aws_sdk_ecs::types::AssignPublicIp::as_str) == Some("ENABLED");
     let sorted = |ids: &[String]| {
         let mut ids = ids.to_vec();
         ids.sort();
@@ -179,10 +158,7 @@ fn platform_version(
     wanted: &config::service::Service,
     current: &aws_sdk_ecs::types::Service,
 ) -> Option<String> {
-    wanted
-        .platform_version
-        .clone()
-        .filter(|version| current.platform_version() != Some(version))
+    wanted.platform_version.clone().filter(|version| current.platform_version() != Some(version))
 }
 
 /// The whole configuration to send, if what the file declares differs from what is there.
@@ -194,42 +170,24 @@ fn deployment_configuration(
     let breaker_now = current.and_then(DeploymentConfiguration::deployment_circuit_breaker);
     let differs =
         |wanted: Option<u32>, now: Option<i32>| wanted.is_some_and(|wanted| Some(count(wanted)) != now);
-    let changed = differs(
-        declared.minimum_healthy_percent,
-        current.and_then(DeploymentConfiguration::minimum_healthy_percent),
-    ) || differs(
-        declared.maximum_percent,
-        current.and_then(DeploymentConfiguration::maximum_percent),
-    ) || declared
-        .circuit_breaker
-        .is_some_and(|on| on != breaker_now.is_some_and(|breaker| breaker.enable()));
+    let changed =
+        differs(
+            declared.minimum_healthy_percent,
+            current.and_then(DeploymentConfiguration::minimum_healthy_percent),
+        ) || differs(declared.maximum_percent, current.and_then(DeploymentConfiguration::maximum_percent))
+            || declared
+                .circuit_breaker
+                .is_some_and(|on| on != breaker_now.is_some_and(|breaker| breaker.enable()));
     if !changed {
         return None;
     }
-    let breaker = declared
-        .circuit_breaker
-        .map(super::call::breaker)
-        .or_else(|| breaker_now.cloned());
+    let breaker = declared.circuit_breaker.map(super::call::breaker).or_else(|| breaker_now.cloned());
     let base = DeploymentConfiguration::builder()
         .minimum_healthy_percent(
-            declared
-                .minimum_healthy_percent
-                .map(count)
-                .or(current?.minimum_healthy_percent())
-                .unwrap_or(100),
+            declared.minimum_healthy_percent.map(count).or(current?.minimum_healthy_percent()).unwrap_or(100),
         )
-        .maximum_percent(
-            declared
-                .maximum_percent
-                .map(count)
-                .or(current?.maximum_percent())
-                .unwrap_or(200),
-        );
-    Some(
-        base.set_deployment_circuit_breaker(breaker)
-            .set_alarms(current?.alarms().cloned())
-            .build(),
-    )
+        .maximum_percent(declared.maximum_percent.map(count).or(current?.maximum_percent()).unwrap_or(200));
+    Some(base.set_deployment_circuit_breaker(breaker).set_alarms(current?.alarms().cloned()).build())
 }
 
 /// Numbers of deploy.toml are small: they were checked against AWS's limits.
@@ -270,13 +228,15 @@ mod tests {
             .subnets("subnet-1")
             .security_groups("sg-1")
             .assign_public_ip(ecs::AssignPublicIp::Enabled);
-        let network = ecs::NetworkConfiguration::builder().awsvpc_configuration(vpc.build().expect("complete"));
+        let network =
+            ecs::NetworkConfiguration::builder().awsvpc_configuration(vpc.build().expect("complete"));
         let breaker = ecs::DeploymentCircuitBreaker::builder().enable(true).rollback(true).build();
         let deployment = DeploymentConfiguration::builder()
             .minimum_healthy_percent(100)
             .maximum_percent(200)
             .deployment_circuit_breaker(breaker);
-        let primary = Deployment::builder().status("PRIMARY").rollout_state(DeploymentRolloutState::Completed);
+        let primary =
+            Deployment::builder().status("PRIMARY").rollout_state(DeploymentRolloutState::Completed);
         ecs::Service::builder()
             .deployments(primary.build())
             .task_definition(registered().arn)
@@ -301,7 +261,8 @@ mod tests {
     }
 
     fn in_state(state: DeploymentRolloutState) -> ecs::builders::ServiceBuilder {
-        let primary = Deployment::builder().status("PRIMARY").rollout_state(state).task_definition("td/web:1");
+        let primary =
+            Deployment::builder().status("PRIMARY").rollout_state(state).task_definition("td/web:1");
         steady().set_deployments(Some(vec![primary.build()]))
     }
 
@@ -327,23 +288,32 @@ mod tests {
     fn only_what_differs_is_sent() {
         assert_eq!(words(decided("desired-count = 3", steady(), false)), "desired count");
         assert_eq!(words(decided("", steady().task_definition("other"), false)), "task definition");
-        assert_eq!(words(decided("deployment = { maximum-percent = 150 }", steady(), false)), "deployment settings");
+        assert_eq!(
+            words(decided("deployment = { maximum-percent = 150 }", steady(), false)),
+            "deployment settings"
+        );
         assert_eq!(words(decided("health-check-grace-period = 9", steady(), false)), "grace period");
     }
 
     #[test]
     fn settings_that_the_file_leaves_out_keep_their_value() {
-        let Ok(Change::Update(changes)) = decided("deployment = { maximum-percent = 150 }", steady(), false) else {
+        let Ok(Change::Update(changes)) = decided("deployment = { maximum-percent = 150 }", steady(), false)
+        else {
             panic!("an update")
         };
         let sent = changes.deployment.expect("it is sent");
         assert_eq!((sent.minimum_healthy_percent(), sent.maximum_percent()), (Some(100), Some(150)));
-        assert!(sent.deployment_circuit_breaker().is_some_and(|breaker| breaker.enable() && breaker.rollback()));
+        assert!(
+            sent.deployment_circuit_breaker().is_some_and(|breaker| breaker.enable() && breaker.rollback())
+        );
     }
 
     #[test]
     fn a_failed_rollout_of_the_same_revision_is_tried_again() {
-        assert_eq!(words(decided("", in_state(DeploymentRolloutState::Failed), false)), "new deployment forced");
+        assert_eq!(
+            words(decided("", in_state(DeploymentRolloutState::Failed), false)),
+            "new deployment forced"
+        );
         assert_eq!(words(decided("", steady(), true)), "new deployment forced");
     }
 
@@ -357,9 +327,13 @@ mod tests {
     fn somebody_elses_rollout_is_in_the_way() {
         let service = || in_state(DeploymentRolloutState::InProgress).task_definition("other");
         let error = decided("", service(), false).expect_err("a conflict");
-        assert_eq!((error.kind, error.message.as_str()), (Kind::Conflict, "a rollout of `web:1` is in progress on service `web`"));
+        assert_eq!(
+            (error.kind, error.message.as_str()),
+            (Kind::Conflict, "a rollout of `web:1` is in progress on service `web`")
+        );
         let current = CurrentService { service: service().build(), task_definition: None };
-        let change = decide(&wanted(""), Some(&current), &registered(), &network(), false, Conflict::Supersede);
+        let change =
+            decide(&wanted(""), Some(&current), &registered(), &network(), false, Conflict::Supersede);
         assert_eq!(words(change), "task definition");
     }
 

@@ -18,24 +18,14 @@ pub(super) async fn registry(aws: &Aws) -> Result<(String, RegistryAuth)> {
     let answer = aws.ecr.get_authorization_token().send().await;
     let answer = answer.map_err(|error| fault("ecr:GetAuthorizationToken", &aws.region, error))?;
     let data = answer.authorization_data().first();
-    let endpoint = data
-        .and_then(|data| data.proxy_endpoint())
-        .unwrap_or_default()
-        .to_owned();
+    let endpoint = data.and_then(|data| data.proxy_endpoint()).unwrap_or_default().to_owned();
     let login = data.and_then(|data| data.authorization_token()).and_then(decode);
     let (username, password) = login.ok_or_else(|| unreadable("no token that reads USER:PASSWORD"))?;
     let account = match account_in(&endpoint) {
         Some(account) => account,
         None => account_by_registry(aws).await?,
     };
-    Ok((
-        account,
-        RegistryAuth {
-            endpoint,
-            username,
-            password,
-        },
-    ))
+    Ok((account, RegistryAuth { endpoint, username, password }))
 }
 
 /// `AWS:…` from its base64.
@@ -57,10 +47,7 @@ fn account_in(endpoint: &str) -> Option<String> {
 async fn account_by_registry(aws: &Aws) -> Result<String> {
     let answer = aws.ecr.describe_registry().send().await;
     let answer = answer.map_err(|error| fault("ecr:DescribeRegistry", &aws.region, error))?;
-    answer
-        .registry_id()
-        .map(str::to_owned)
-        .ok_or_else(|| unreadable("no registry ID"))
+    answer.registry_id().map(str::to_owned).ok_or_else(|| unreadable("no registry ID"))
 }
 
 fn unreadable(what: &str) -> Error {
@@ -77,18 +64,9 @@ pub(super) async fn repositories(aws: &Aws, config: &Config) -> Result<BTreeMap<
 }
 
 async fn repository(aws: &Aws, name: &str) -> Result<Option<(String, String)>> {
-    match aws
-        .ecr
-        .describe_repositories()
-        .repository_names(name)
-        .send()
-        .await
-    {
+    match aws.ecr.describe_repositories().repository_names(name).send().await {
         Ok(answer) => {
-            let uri = answer
-                .repositories()
-                .first()
-                .and_then(|found| found.repository_uri());
+            let uri = answer.repositories().first().and_then(|found| found.repository_uri());
             Ok(uri.map(|uri| (name.to_owned(), uri.to_owned())))
         }
         Err(error) if fault::is(&error, "RepositoryNotFoundException") => Ok(None),
@@ -102,19 +80,10 @@ async fn repository(aws: &Aws, name: &str) -> Result<Option<(String, String)>> {
 /// The call failed for another reason than that.
 pub async fn tagged_digest(aws: &Aws, repository: &str, tag: &str) -> Result<Option<String>> {
     let id = ImageIdentifier::builder().image_tag(tag).build();
-    match aws
-        .ecr
-        .describe_images()
-        .repository_name(repository)
-        .image_ids(id)
-        .send()
-        .await
-    {
-        Ok(answer) => Ok(answer
-            .image_details()
-            .first()
-            .and_then(|image| image.image_digest())
-            .map(str::to_owned)),
+    match aws.ecr.describe_images().repository_name(repository).image_ids(id).send().await {
+        Ok(answer) => {
+            Ok(answer.image_details().first().and_then(|image| image.image_digest()).map(str::to_owned))
+        }
         Err(error) if fault::is(&error, "ImageNotFoundException") => Ok(None),
         Err(error) if fault::is(&error, "RepositoryNotFoundException") => Ok(None),
         Err(error) => Err(fault("ecr:DescribeImages", repository, error)),
@@ -134,10 +103,7 @@ mod tests {
 
     #[test]
     fn a_token_is_user_and_password() {
-        assert_eq!(
-            decode("QVdTOnNlY3JldDp4"),
-            Some(("AWS".to_owned(), "secret:x".to_owned()))
-        );
+        assert_eq!(decode("QVdTOnNlY3JldDp4"), Some(("AWS".to_owned(), "secret:x".to_owned())));
         assert_eq!(decode("???"), None);
     }
 }

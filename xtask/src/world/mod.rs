@@ -55,14 +55,5 @@ pub async fn read(aws: &Aws, config: &Config) -> Result<World> {
         service::families(aws, config),
     )?;
     let (account, registry) = registry;
-    Ok(World {
-        account,
-        registry,
-        repositories,
-        cluster_active,
-        log_groups,
-        networks,
-        services,
-        families,
-    })
+    Ok(World { account, registry, repositories, cluster_active, log_groups, networks, services, families })
 }

@@ -53,9 +53,7 @@ pub struct Rule {
 /// Service name to its network.
 pub(super) async fn networks(aws: &Aws, config: &Config) -> Result<BTreeMap<String, Network>> {
     let each = config.services.iter().map(|service| network(aws, service));
-    futures_util::future::try_join_all(each)
-        .await
-        .map(|found| found.into_iter().collect())
+    futures_util::future::try_join_all(each).await.map(|found| found.into_iter().collect())
 }
 
 async fn network(aws: &Aws, service: &Service) -> Result<(String, Network)> {
@@ -69,26 +67,13 @@ async fn network(aws: &Aws, service: &Service) -> Result<(String, Network)> {
     };
     let group = groups.iter().find(|(_, of)| of == vpc).map(|(id, _)| id.clone());
     let (routes, security_group) = tokio::try_join!(way_out(aws, service, vpc), with_rules(aws, group))?;
-    let mut subnets: Vec<_> = found
-        .iter()
-        .map(|(id, _)| subnet(id, routes.as_deref()))
-        .collect();
+    let mut subnets: Vec<_> = found.iter().map(|(id, _)| subnet(id, routes.as_deref())).collect();
     subnets.sort();
-    Ok((
-        service.name.clone(),
-        Network {
-            vpc: vpc.to_owned(),
-            subnets,
-            security_group,
-        },
-    ))
+    Ok((service.name.clone(), Network { vpc: vpc.to_owned(), subnets, security_group }))
 }
 
 fn subnet(id: &str, routes: Option<&[RouteTable]>) -> Subnet {
-    Subnet {
-        id: id.to_owned(),
-        needs_public_ip: routes.map(|tables| needs_public_ip(id, tables)),
-    }
+    Subnet { id: id.to_owned(), needs_public_ip: routes.map(|tables| needs_public_ip(id, tables)) }
 }
 
 fn filter(name: &str, values: impl IntoIterator<Item = impl Into<String>>) -> Filter {
@@ -103,26 +88,17 @@ async fn subnets(aws: &Aws, service: &Service) -> Result<Vec<(String, String)>> 
         Subnets::Default => call.filters(filter("default-for-az", ["true"])),
         Subnets::Ids(ids) => call.set_subnet_ids(Some(ids.clone())),
         Subnets::Tagged(tags) => {
-            let filters = tags
-                .iter()
-                .map(|(key, value)| filter(&format!("tag:{key}"), [value.as_str()]))
-                .collect();
+            let filters =
+                tags.iter().map(|(key, value)| filter(&format!("tag:{key}"), [value.as_str()])).collect();
             call.set_filters(Some(filters))
         }
     };
-    let answer = call
-        .send()
-        .await
-        .map_err(|error| fault("ec2:DescribeSubnets", &service.name, error))?;
+    let answer = call.send().await.map_err(|error| fault("ec2:DescribeSubnets", &service.name, error))?;
     let pair = |subnet: &aws_sdk_ec2::types::Subnet| {
         Some((subnet.subnet_id()?.to_owned(), subnet.vpc_id()?.to_owned()))
     };
     let found: Vec<_> = answer.subnets().iter().filter_map(pair).collect();
-    if found.is_empty() {
-        Err(no_subnets(service, &aws.region))
-    } else {
-        Ok(found)
-    }
+    if found.is_empty() { Err(no_subnets(service, &aws.region)) } else { Ok(found) }
 }
 
 fn no_subnets(service: &Service, region: &str) -> Error {
@@ -131,11 +107,8 @@ fn no_subnets(service: &Service, region: &str) -> Error {
         Subnets::Default => Error::new(Kind::Preflight, format!("there is no default VPC in {region}")).hint(
             format!("name subnets in `service.{name}.subnets`, or make one: `aws ec2 create-default-vpc`"),
         ),
-        _ => Error::new(
-            Kind::Preflight,
-            format!("no subnet in {region} fits `service.{name}.subnets`"),
-        )
-        .hint("`aws ec2 describe-subnets` lists those of the region: is it the right one?"),
+        _ => Error::new(Kind::Preflight, format!("no subnet in {region} fits `service.{name}.subnets`"))
+            .hint("`aws ec2 describe-subnets` lists those of the region: is it the right one?"),
     }
 }
 
@@ -144,14 +117,9 @@ async fn groups_by_name(aws: &Aws, service: &Service) -> Result<Vec<(String, Str
     let Security::Own(group) = &service.security else {
         return Ok(Vec::new());
     };
-    let call = aws
-        .ec2
-        .describe_security_groups()
-        .filters(filter("group-name", [group.name.as_str()]));
-    let answer = call
-        .send()
-        .await
-        .map_err(|error| fault("ec2:DescribeSecurityGroups", &group.name, error))?;
+    let call = aws.ec2.describe_security_groups().filters(filter("group-name", [group.name.as_str()]));
+    let answer =
+        call.send().await.map_err(|error| fault("ec2:DescribeSecurityGroups", &group.name, error))?;
     let pair = |group: &aws_sdk_ec2::types::SecurityGroup| {
         Some((group.group_id()?.to_owned(), group.vpc_id()?.to_owned()))
     };
@@ -163,12 +131,7 @@ async fn way_out(aws: &Aws, service: &Service, vpc: &str) -> Result<Option<Vec<R
     if service.assign_public_ip.is_some() {
         return Ok(None);
     }
-    let answer = aws
-        .ec2
-        .describe_route_tables()
-        .filters(filter("vpc-id", [vpc]))
-        .send()
-        .await;
+    let answer = aws.ec2.describe_route_tables().filters(filter("vpc-id", [vpc])).send().await;
     let answer = answer.map_err(|error| fault("ec2:DescribeRouteTables", vpc, error))?;
     Ok(Some(answer.route_tables().to_vec()))
 }
@@ -183,41 +146,23 @@ fn needs_public_ip(subnet: &str, tables: &[RouteTable]) -> bool {
     table.is_some_and(|table| {
         table.routes().iter().any(|route| {
             route.destination_cidr_block() == Some("0.0.0.0/0")
-                && route
-                    .gateway_id()
-                    .is_some_and(|gateway| gateway.starts_with("igw-"))
+                && route.gateway_id().is_some_and(|gateway| gateway.starts_with("igw-"))
         })
     })
 }
 
 async fn with_rules(aws: &Aws, group: Option<String>) -> Result<Option<SecurityGroup>> {
     let Some(id) = group else { return Ok(None) };
-    let call = aws
-        .ec2
-        .describe_security_group_rules()
-        .filters(filter("group-id", [id.as_str()]));
-    let answer = call
-        .send()
-        .await
-        .map_err(|error| fault("ec2:DescribeSecurityGroupRules", &id, error))?;
-    let ingress = answer
-        .security_group_rules()
-        .iter()
-        .filter(|rule| rule.is_egress() != Some(true));
+    let call = aws.ec2.describe_security_group_rules().filters(filter("group-id", [id.as_str()]));
+    let answer = call.send().await.map_err(|error| fault("ec2:DescribeSecurityGroupRules", &id, error))?;
+    let ingress = answer.security_group_rules().iter().filter(|rule| rule.is_egress() != Some(true));
     let rules = ingress.filter_map(|rule| rule_of(rule, &id)).collect();
     Ok(Some(SecurityGroup { id, rules }))
 }
 
 fn rule_of(rule: &SecurityGroupRule, _group: &str) -> Option<Rule> {
-    let ours = rule
-        .tags()
-        .iter()
-        .any(|tag| (tag.key(), tag.value()) == (Some(OURS.0), Some(OURS.1)));
-    Some(Rule {
-        id: rule.security_group_rule_id()?.to_owned(),
-        ours,
-        ingress: ingress_of(rule),
-    })
+    let ours = rule.tags().iter().any(|tag| (tag.key(), tag.value()) == (Some(OURS.0), Some(OURS.1)));
+    Some(Rule { id: rule.security_group_rule_id()?.to_owned(), ours, ingress: ingress_of(rule) })
 }
 
 fn ingress_of(rule: &SecurityGroupRule) -> Option<Ingress> {
@@ -233,14 +178,6 @@ fn ingress_of(rule: &SecurityGroupRule) -> Option<Ingress> {
         (.., Some(group)) => Source::Group(group.to_owned()),
         _ => return None,
     };
-    let ports = (
-        u16::try_from(rule.from_port()?).ok()?,
-        u16::try_from(rule.to_port()?).ok()?,
-    );
-    Some(Ingress {
-        protocol,
-        ports,
-        source,
-        description: rule.description().map(str::to_owned),
-    })
+    let ports = (u16::try_from(rule.from_port()?).ok()?, u16::try_from(rule.to_port()?).ok()?);
+    Some(Ingress { protocol, ports, source, description: rule.description().map(str::to_owned) })
 }

@@ -26,19 +26,10 @@ const SERVICES_A_CALL: usize = 10;
 /// Whether the cluster is active, and the declared services that are.
 pub(super) async fn services(aws: &Aws, config: &Config) -> Result<(bool, BTreeMap<String, CurrentService>)> {
     let cluster = cluster_active(aws, &config.cluster);
-    let names: Vec<String> = config
-        .services
-        .iter()
-        .map(|service| service.name.clone())
-        .collect();
-    let calls = names
-        .chunks(SERVICES_A_CALL)
-        .map(|names| described(aws, &config.cluster, names));
+    let names: Vec<String> = config.services.iter().map(|service| service.name.clone()).collect();
+    let calls = names.chunks(SERVICES_A_CALL).map(|names| described(aws, &config.cluster, names));
     let (active, found) = tokio::try_join!(cluster, futures_util::future::try_join_all(calls))?;
-    let live = found
-        .into_iter()
-        .flatten()
-        .filter(|service| service.status() == Some("ACTIVE"));
+    let live = found.into_iter().flatten().filter(|service| service.status() == Some("ACTIVE"));
     let with_definitions = live.map(|service| with_definition(aws, service));
     let services = futures_util::future::try_join_all(with_definitions).await?;
     Ok((active, services.into_iter().collect()))
@@ -47,21 +38,11 @@ pub(super) async fn services(aws: &Aws, config: &Config) -> Result<(bool, BTreeM
 async fn cluster_active(aws: &Aws, cluster: &str) -> Result<bool> {
     let answer = aws.ecs.describe_clusters().clusters(cluster).send().await;
     let answer = answer.map_err(|error| fault("ecs:DescribeClusters", cluster, error))?;
-    Ok(answer
-        .clusters()
-        .iter()
-        .any(|cluster| cluster.status() == Some("ACTIVE")))
+    Ok(answer.clusters().iter().any(|cluster| cluster.status() == Some("ACTIVE")))
 }
 
 async fn described(aws: &Aws, cluster: &str, names: &[String]) -> Result<Vec<Service>> {
-    match aws
-        .ecs
-        .describe_services()
-        .cluster(cluster)
-        .set_services(Some(names.to_vec()))
-        .send()
-        .await
-    {
+    match aws.ecs.describe_services().cluster(cluster).set_services(Some(names.to_vec())).send().await {
         Ok(answer) => Ok(answer.services().to_vec()),
         Err(error) if fault::is(&error, "ClusterNotFoundException") => Ok(Vec::new()),
         Err(error) => Err(fault("ecs:DescribeServices", &names.join(", "), error)),
@@ -74,34 +55,18 @@ async fn with_definition(aws: &Aws, service: Service) -> Result<(String, Current
         Some(arn) => task_definition(aws, arn).await?,
         None => None,
     };
-    Ok((
-        name,
-        CurrentService {
-            service,
-            task_definition,
-        },
-    ))
+    Ok((name, CurrentService { service, task_definition }))
 }
 
 /// Family to its newest active revision.
 pub(super) async fn families(aws: &Aws, config: &Config) -> Result<BTreeMap<String, Value>> {
-    let families: BTreeSet<&str> = config
-        .services
-        .iter()
-        .map(|service| service.family.as_str())
-        .collect();
+    let families: BTreeSet<&str> = config.services.iter().map(|service| service.family.as_str()).collect();
     let each = families.into_iter().map(|family| async move {
         Ok::<_, crate::error::Error>(
-            task_definition(aws, family)
-                .await?
-                .map(|found| (family.to_owned(), found)),
+            task_definition(aws, family).await?.map(|found| (family.to_owned(), found)),
         )
     });
-    Ok(futures_util::future::try_join_all(each)
-        .await?
-        .into_iter()
-        .flatten()
-        .collect())
+    Ok(futures_util::future::try_join_all(each).await?.into_iter().flatten().collect())
 }
 
 /// A task definition by family (its newest active revision), `family:revision` or ARN, whole.
@@ -110,16 +75,9 @@ pub(super) async fn families(aws: &Aws, config: &Config) -> Result<BTreeMap<Stri
 /// The call failed for another reason than that there is none.
 pub async fn task_definition(aws: &Aws, name: &str) -> Result<Option<Value>> {
     let answer = Answer::default();
-    let call = aws
-        .ecs
-        .describe_task_definition()
-        .task_definition(name)
-        .include(TaskDefinitionField::Tags);
+    let call = aws.ecs.describe_task_definition().task_definition(name).include(TaskDefinitionField::Tags);
     match call.customize().interceptor(answer.clone()).send().await {
-        Ok(_) => Ok(answer
-            .take()
-            .map(|mut answer| answer["taskDefinition"].take())
-            .filter(Value::is_object)),
+        Ok(_) => Ok(answer.take().map(|mut answer| answer["taskDefinition"].take()).filter(Value::is_object)),
         // `Unable to describe task definition.`: the words for one that does not exist (observed).
         Err(error) if fault::is(&error, "ClientException") => Ok(None),
         Err(error) => Err(fault("ecs:DescribeTaskDefinition", name, error)),

@@ -34,7 +34,8 @@ fn a_port_that_is_taken_gives_way_to_the_next() {
     let port = free_port();
     let text = std::fs::read_to_string(workspace.path("deploy.toml")).expect("it is there");
     let source = std::fs::read_to_string(workspace.path("src/main.rs")).expect("it is there");
-    let old = text.split("port = ").nth(1).and_then(|rest| rest.split(',').next()).expect("a port").to_owned();
+    let old =
+        text.split("port = ").nth(1).and_then(|rest| rest.split(',').next()).expect("a port").to_owned();
     workspace.write("deploy.toml", &text.replace(&old, &port.to_string()));
     workspace.write("src/main.rs", &source.replace(&old, &port.to_string()));
     let _taken = std::net::TcpListener::bind(("127.0.0.1", port)).expect("it was free");
@@ -42,6 +43,8 @@ fn a_port_that_is_taken_gives_way_to_the_next() {
     let address = workspace.address();
     assert!(!address.ends_with(&format!(":{port}")), "{address}");
     assert_eq!(get(&address).expect("an answer"), "v1");
-    let said = run.of_kind("reachable").any(|event| event["remark"].as_str().is_some_and(|text| text.contains("taken")));
+    let said = run
+        .of_kind("reachable")
+        .any(|event| event["remark"].as_str().is_some_and(|text| text.contains("taken")));
     assert!(said, "{run:#?}");
 }

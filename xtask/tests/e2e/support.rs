@@ -61,7 +61,10 @@ impl Workspace {
         let dir = tempfile::Builder::new().prefix("xtask-e2e-").tempdir().expect("a temporary directory");
         let name = format!("{test}-{}", std::process::id());
         let workspace = Self { dir, name, port: free_port() };
-        workspace.write("Cargo.toml", "[package]\nname = \"tiny\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n");
+        workspace.write(
+            "Cargo.toml",
+            "[package]\nname = \"tiny\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n",
+        );
         workspace.write("Cargo.lock", "version = 4\n\n[[package]]\nname = \"tiny\"\nversion = \"0.0.0\"\n");
         workspace.version("v1");
         workspace.config("");
@@ -82,7 +85,10 @@ impl Workspace {
 
     /// Makes the server answer with this version.
     pub(crate) fn version(&self, version: &str) {
-        self.write("src/main.rs", &SERVER.replace("VERSION", version).replace("PORT", &self.port.to_string()));
+        self.write(
+            "src/main.rs",
+            &SERVER.replace("VERSION", version).replace("PORT", &self.port.to_string()),
+        );
     }
 
     /// Writes deploy.toml, with keys added to the container.
@@ -130,7 +136,8 @@ impl Workspace {
     pub(crate) fn run(&self, args: &[&str]) -> Run {
         let output = self.output(&[args, &["--format", "json"]].concat());
         let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
-        let events: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).expect("a JSON object")).collect();
+        let events: Vec<Value> =
+            stdout.lines().map(|line| serde_json::from_str(line).expect("a JSON object")).collect();
         Run {
             code: output.status.code().unwrap_or(-1),
             outcome: events.last().cloned().unwrap_or_default(),
@@ -154,7 +161,8 @@ impl Workspace {
     /// Where the service is reached, `127.0.0.1:PORT`.
     pub(crate) fn address(&self) -> String {
         let status = self.status();
-        let url = status["services"][0]["ports"][0]["url"].as_str().expect("the service has a port").to_owned();
+        let url =
+            status["services"][0]["ports"][0]["url"].as_str().expect("the service has a port").to_owned();
         url.trim_start_matches("http://").to_owned()
     }
 }
@@ -205,7 +213,9 @@ pub(crate) fn containers(instance: &str) -> Vec<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         use local_aws::engine::Engine as _;
-        let engine = local_aws::engine::docker::DockerEngine::connect(instance, None).await.expect("an engine answers");
+        let engine = local_aws::engine::docker::DockerEngine::connect(instance, None)
+            .await
+            .expect("an engine answers");
         let found = engine.list().await.expect("the engine lists");
         found.into_iter().map(|container| container.id.0).collect()
     })

@@ -21,10 +21,7 @@ pub fn page<T>(
     entries.retain(|entry| last.as_ref().is_none_or(|last| key(entry) > *last));
     let more = entries.len() > limit;
     entries.truncate(limit);
-    let next = entries
-        .last()
-        .filter(|_| more)
-        .map(|entry| URL_SAFE_NO_PAD.encode(key(entry)));
+    let next = entries.last().filter(|_| more).map(|entry| URL_SAFE_NO_PAD.encode(key(entry)));
     Ok((entries, next))
 }
 

@@ -57,9 +57,7 @@ pub async fn handle(cloud: &Cloud, request: StsRequest) -> Result<Value, ApiErro
 /// One hour where nothing is said (documented: AssumeRole).
 fn assume(cloud: &Cloud, input: &AssumeRole) -> Result<Value, ApiError> {
     let (arn, session) = (&input.role_arn, &input.role_session_name);
-    let parts = arn
-        .strip_prefix("arn:aws:iam::")
-        .and_then(|rest| rest.split_once(":role/"));
+    let parts = arn.strip_prefix("arn:aws:iam::").and_then(|rest| rest.split_once(":role/"));
     let (account, path) =
         parts.ok_or_else(|| ApiError::new("ValidationError", format!("{arn} is invalid")))?;
     let role = path.rsplit('/').next().unwrap_or(path);
@@ -91,23 +89,16 @@ mod tests {
     #[tokio::test]
     async fn a_role_is_assumed() {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let options = Options {
-            state_dir: dir.path().into(),
-            region: "eu-west-1".into(),
-            instance: "t".into(),
-        };
+        let options =
+            Options { state_dir: dir.path().into(), region: "eu-west-1".into(), instance: "t".into() };
         let cloud = Cloud::open(options, std::sync::Arc::new(|| 0.0)).expect("an empty state directory");
         let call = |arn: &str| {
             let input = json!({"RoleArn": arn, "RoleSessionName": "me", "DurationSeconds": "900"});
             StsRequest::parse("AssumeRole", input).expect("the input is of the operation's shape")
         };
-        let answer = handle(&cloud, call("arn:aws:iam::123456789012:role/path/deploy"))
-            .await
-            .expect("it succeeds");
-        assert_eq!(
-            answer["AssumedRoleUser"]["Arn"],
-            "arn:aws:sts::123456789012:assumed-role/deploy/me"
-        );
+        let answer =
+            handle(&cloud, call("arn:aws:iam::123456789012:role/path/deploy")).await.expect("it succeeds");
+        assert_eq!(answer["AssumedRoleUser"]["Arn"], "arn:aws:sts::123456789012:assumed-role/deploy/me");
         assert_eq!(answer["Credentials"]["Expiration"], "1970-01-01T00:15:00Z");
         let error = handle(&cloud, call("deploy")).await.expect_err("it is no ARN");
         assert_eq!(error.to_string(), "ValidationError: deploy is invalid");

@@ -43,21 +43,9 @@ impl Image<'_> {
         ])
         .to_string();
         tar(&[
-            File {
-                path: &config_name,
-                mode: 0o644,
-                content: &config,
-            },
-            File {
-                path: &layer_name,
-                mode: 0o644,
-                content: &layer,
-            },
-            File {
-                path: "manifest.json",
-                mode: 0o644,
-                content: manifest.as_bytes(),
-            },
+            File { path: &config_name, mode: 0o644, content: &config },
+            File { path: &layer_name, mode: 0o644, content: &layer },
+            File { path: "manifest.json", mode: 0o644, content: manifest.as_bytes() },
         ])
     }
 
@@ -76,12 +64,10 @@ impl Image<'_> {
 /// Lower-case hex of the SHA-256.
 pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    Sha256::digest(bytes)
-        .iter()
-        .fold(String::with_capacity(64), |mut hex, byte| {
-            write!(hex, "{byte:02x}").ok();
-            hex
-        })
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        write!(hex, "{byte:02x}").ok();
+        hex
+    })
 }
 
 /// A ustar archive: a header and the padded content of each file, then the end.
@@ -152,17 +138,9 @@ mod tests {
 
     #[test]
     fn the_same_image_is_the_same_bytes() {
-        let files = [File {
-            path: "a",
-            mode: 0o755,
-            content: b"x",
-        }];
-        let image = Image {
-            name: "n:t",
-            architecture: "amd64",
-            config: serde_json::json!({}),
-            files: &files,
-        };
+        let files = [File { path: "a", mode: 0o755, content: b"x" }];
+        let image =
+            Image { name: "n:t", architecture: "amd64", config: serde_json::json!({}), files: &files };
         assert_eq!(image.to_archive(), image.to_archive());
         assert_eq!(image.to_archive().len() % 512, 0);
     }

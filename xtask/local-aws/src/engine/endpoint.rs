@@ -17,11 +17,8 @@ use super::archive::sha256_hex;
 const TIMEOUT_SECONDS: u64 = 120;
 
 /// What to name when nothing is there.
-const DEFAULT_URL: &str = if cfg!(windows) {
-    "npipe:////./pipe/docker_engine"
-} else {
-    "unix:///var/run/docker.sock"
-};
+const DEFAULT_URL: &str =
+    if cfg!(windows) { "npipe:////./pipe/docker_engine" } else { "unix:///var/run/docker.sock" };
 
 /// The oldest engine API that is understood: Docker Engine 20.10's.
 const OLDEST_API: (u32, u32) = (1, 41);
@@ -48,20 +45,13 @@ pub struct Surroundings<'a> {
 /// The process's own surroundings.
 pub fn from_process() -> Result<Endpoint, EngineError> {
     let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    resolve(&Surroundings {
-        var: &var,
-        home: std::env::home_dir(),
-    })
+    resolve(&Surroundings { var: &var, home: std::env::home_dir() })
 }
 
 /// The endpoint that `docker` would use.
 pub fn resolve(around: &Surroundings<'_>) -> Result<Endpoint, EngineError> {
     if let Some(url) = (around.var)("DOCKER_HOST") {
-        return Ok(Endpoint {
-            url,
-            source: "`DOCKER_HOST`".to_owned(),
-            tls: None,
-        });
+        return Ok(Endpoint { url, source: "`DOCKER_HOST`".to_owned(), tls: None });
     }
     match context_name(around) {
         Some(name) => context(around, &name),
@@ -121,11 +111,7 @@ fn default_endpoint(around: &Surroundings<'_>) -> Endpoint {
         Some(path) => format!("unix://{}", path.display()),
         None => DEFAULT_URL.to_owned(),
     };
-    Endpoint {
-        url,
-        source: "the default".to_owned(),
-        tls: None,
-    }
+    Endpoint { url, source: "the default".to_owned(), tls: None }
 }
 
 fn default_sockets(around: &Surroundings<'_>) -> Vec<PathBuf> {
@@ -146,9 +132,8 @@ fn default_sockets(around: &Surroundings<'_>) -> Vec<PathBuf> {
 impl Endpoint {
     /// The host whose published ports we can reach: `None` for an engine of this machine.
     pub fn remote_host(&self) -> Option<&str> {
-        let rest = ["tcp://", "http://", "https://"]
-            .iter()
-            .find_map(|scheme| self.url.strip_prefix(scheme))?;
+        let rest =
+            ["tcp://", "http://", "https://"].iter().find_map(|scheme| self.url.strip_prefix(scheme))?;
         let authority = rest.split('/').next()?;
         let host = match authority.strip_prefix('[') {
             Some(v6) => v6.split(']').next()?,
@@ -161,10 +146,7 @@ impl Endpoint {
     /// A client for this endpoint, after the engine has answered.
     pub async fn connect(&self) -> Result<Docker, EngineError> {
         let docker = self.client().map_err(|e| self.silent(&e.to_string()))?;
-        let version = docker
-            .version()
-            .await
-            .map_err(|e| self.silent(&super::docker::error::text(&e)))?;
+        let version = docker.version().await.map_err(|e| self.silent(&super::docker::error::text(&e)))?;
         let api = version.api_version.unwrap_or_default();
         if parse_version(&api).is_some_and(|api| api < OLDEST_API) {
             let (major, minor) = OLDEST_API;
@@ -218,15 +200,9 @@ mod tests {
     use super::*;
 
     fn endpoint(vars: &[(&str, &str)], home: &Path) -> Result<Endpoint, EngineError> {
-        let var = |name: &str| {
-            vars.iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| (*value).to_owned())
-        };
-        resolve(&Surroundings {
-            var: &var,
-            home: Some(home.to_owned()),
-        })
+        let var =
+            |name: &str| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        resolve(&Surroundings { var: &var, home: Some(home.to_owned()) })
     }
 
     fn write(path: &Path, text: &str) {
@@ -237,10 +213,7 @@ mod tests {
     fn home_with_context() -> tempfile::TempDir {
         let home = tempfile::tempdir().expect("tempdir");
         let id = sha256_hex(b"colima");
-        write(
-            &home.path().join(".docker/config.json"),
-            r#"{"auths":{},"currentContext":"colima"}"#,
-        );
+        write(&home.path().join(".docker/config.json"), r#"{"auths":{},"currentContext":"colima"}"#);
         write(
             &home.path().join(format!(".docker/contexts/meta/{id}/meta.json")),
             r#"{"Name":"colima","Endpoints":{"docker":{"Host":"unix:///tmp/colima.sock","SkipTLSVerify":false}}}"#,
@@ -282,20 +255,13 @@ mod tests {
     #[test]
     fn hosts_of_this_machine_are_not_remote() {
         let host = |url: &str| {
-            let found = Endpoint {
-                url: url.to_owned(),
-                source: String::new(),
-                tls: None,
-            };
+            let found = Endpoint { url: url.to_owned(), source: String::new(), tls: None };
             found.remote_host().map(str::to_owned)
         };
         assert_eq!(host("tcp://localhost:2375"), None);
         assert_eq!(host("tcp://127.0.0.1:2375/"), None);
         assert_eq!(host("tcp://[::1]:2375"), None);
-        assert_eq!(
-            host("https://build.example:2376/x"),
-            Some("build.example".to_owned())
-        );
+        assert_eq!(host("https://build.example:2376/x"), Some("build.example".to_owned()));
         assert_eq!(host("tcp://[fd00::7]:2375"), Some("fd00::7".to_owned()));
     }
 
@@ -303,11 +269,7 @@ mod tests {
     async fn silence_is_one_error_that_names_the_endpoint_and_the_way_out() {
         let home = tempfile::tempdir().expect("tempdir");
         let url = format!("unix://{}/none.sock", home.path().display());
-        let found = Endpoint {
-            url: url.clone(),
-            source: "`DOCKER_HOST`".to_owned(),
-            tls: None,
-        };
+        let found = Endpoint { url: url.clone(), source: "`DOCKER_HOST`".to_owned(), tls: None };
         let error = found.connect().await.expect_err("nothing listens");
         assert!(matches!(error, EngineError::Unreachable(_)));
         let text = error.to_string();

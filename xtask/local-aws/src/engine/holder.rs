@@ -63,11 +63,7 @@ pub(crate) fn image_archive(architecture: &str) -> Result<Vec<u8>, EngineError> 
         name: &image_name(architecture),
         architecture,
         config: serde_json::json!({ "Entrypoint": ["/pause"], "User": "65534:65534" }),
-        files: &[File {
-            path: "pause",
-            mode: 0o755,
-            content: &elf,
-        }],
+        files: &[File { path: "pause", mode: 0o755, content: &elf }],
     };
     Ok(image.to_archive())
 }

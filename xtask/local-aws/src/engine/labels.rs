@@ -41,18 +41,12 @@ pub(crate) fn container_name(instance: &str, task_id: &str, container: Option<&s
 
 /// Labels that everything of a task carries.
 pub(crate) fn of_task(instance: &str, task_id: &str) -> HashMap<String, String> {
-    HashMap::from([
-        (INSTANCE.to_owned(), instance.to_owned()),
-        (TASK.to_owned(), task_id.to_owned()),
-    ])
+    HashMap::from([(INSTANCE.to_owned(), instance.to_owned()), (TASK.to_owned(), task_id.to_owned())])
 }
 
 /// The engine's filter for what carries all these labels.
 pub(crate) fn filter(labels: &HashMap<String, String>) -> HashMap<String, Vec<String>> {
-    let pairs = labels
-        .iter()
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect();
+    let pairs = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
     HashMap::from([("label".to_owned(), pairs)])
 }
 

@@ -59,19 +59,8 @@ impl Proxy {
         let (now, listening) = watch::channel(Vec::new());
         let (to, routed) = watch::channel(BTreeSet::new());
         let ports = PortBook::open(state_dir);
-        let task = tokio::spawn(follow(
-            routes,
-            ports,
-            Published {
-                listening: now,
-                routed: to,
-            },
-        ));
-        Self {
-            listening,
-            routed,
-            _task: AbortOnDropHandle::new(task),
-        }
+        let task = tokio::spawn(follow(routes, ports, Published { listening: now, routed: to }));
+        Self { listening, routed, _task: AbortOnDropHandle::new(task) }
     }
 
     /// What is served now.
@@ -124,10 +113,7 @@ async fn follow(mut routes: watch::Receiver<Vec<Route>>, mut ports: PortBook, pu
     let mut served = BTreeMap::new();
     loop {
         let wanted = routes.borrow_and_update().clone();
-        let routed = wanted
-            .iter()
-            .flat_map(|route| route.backends.iter().copied())
-            .collect();
+        let routed = wanted.iter().flat_map(|route| route.backends.iter().copied()).collect();
         reconcile(&mut served, wanted, &mut ports).await;
         published.update(&served, routed);
         if routes.changed().await.is_err() {
@@ -170,11 +156,7 @@ fn open(listener: TcpListener, route: Route) -> io::Result<Served> {
         local_addr: listener.local_addr()?,
     };
     let accepting = tokio::spawn(relay::accept(listener, Arc::clone(&pool)));
-    Ok(Served {
-        pool,
-        listening,
-        _accepting: AbortOnDropHandle::new(accepting),
-    })
+    Ok(Served { pool, listening, _accepting: AbortOnDropHandle::new(accepting) })
 }
 
 #[cfg(test)]

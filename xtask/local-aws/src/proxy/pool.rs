@@ -47,25 +47,16 @@ pub(super) struct Lease {
 
 impl Pool {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self {
-            backends: Mutex::default(),
-            ready: Notify::new(),
-        })
+        Arc::new(Self { backends: Mutex::default(), ready: Notify::new() })
     }
 
     /// Makes these the backends. New ones are probed before they are used.
     pub(super) fn set(self: &Arc<Self>, addresses: &[SocketAddr]) {
         let mut backends = lock(&self.backends);
-        backends
-            .all
-            .retain(|backend| addresses.contains(&backend.address));
+        backends.all.retain(|backend| addresses.contains(&backend.address));
         for address in addresses {
             if !backends.all.iter().any(|backend| backend.address == *address) {
-                backends.all.push(Backend {
-                    address: *address,
-                    ready: false,
-                    connections: 0,
-                });
+                backends.all.push(Backend { address: *address, ready: false, connections: 0 });
                 self.probe_until_ready(*address);
             }
         }
@@ -89,28 +80,20 @@ impl Pool {
         let mut backends = lock(&self.backends);
         let turn = backends.picks;
         let count = backends.all.len();
-        let (_, backend) = backends
-            .all
-            .iter_mut()
-            .enumerate()
-            .filter(|(_, backend)| backend.ready)
-            .min_by_key(|(index, backend)| (backend.connections, (index + count - turn % count) % count))?;
+        let (_, backend) =
+            backends.all.iter_mut().enumerate().filter(|(_, backend)| backend.ready).min_by_key(
+                |(index, backend)| (backend.connections, (index + count - turn % count) % count),
+            )?;
         backend.connections += 1;
         let address = backend.address;
         backends.picks = turn.wrapping_add(1);
-        Some(Lease {
-            pool: Arc::downgrade(self),
-            address,
-        })
+        Some(Lease { pool: Arc::downgrade(self), address })
     }
 
     /// It refused, or closed without a word: no more connections until a probe says otherwise.
     pub(super) fn suspect(self: &Arc<Self>, address: SocketAddr) {
         let mut backends = lock(&self.backends);
-        let found = backends
-            .all
-            .iter_mut()
-            .find(|backend| backend.address == address && backend.ready);
+        let found = backends.all.iter_mut().find(|backend| backend.address == address && backend.ready);
         if let Some(backend) = found {
             backend.ready = false;
             self.probe_until_ready(address);
@@ -135,10 +118,7 @@ impl Pool {
     }
 
     fn has(&self, address: SocketAddr) -> bool {
-        lock(&self.backends)
-            .all
-            .iter()
-            .any(|backend| backend.address == address)
+        lock(&self.backends).all.iter().any(|backend| backend.address == address)
     }
 
     fn mark_ready(&self, address: SocketAddr) {
@@ -154,11 +134,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let Some(pool) = self.pool.upgrade() else { return };
         let mut backends = lock(&pool.backends);
-        if let Some(backend) = backends
-            .all
-            .iter_mut()
-            .find(|backend| backend.address == self.address)
-        {
+        if let Some(backend) = backends.all.iter_mut().find(|backend| backend.address == self.address) {
             backend.connections = backend.connections.saturating_sub(1);
         }
     }

@@ -50,14 +50,8 @@ impl PortBook {
     pub(super) fn open(state_dir: &Path) -> Self {
         let path = state_dir.join("ports.json");
         let read = std::fs::read(&path).ok();
-        let ports = read
-            .and_then(|text| serde_json::from_slice(&text).ok())
-            .unwrap_or_default();
-        Self {
-            path,
-            ports,
-            changed: false,
-        }
+        let ports = read.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
+        Self { path, ports, changed: false }
     }
 
     pub(super) fn remembered(&self, key: &Key) -> Option<u16> {
@@ -120,11 +114,7 @@ mod tests {
     use super::*;
 
     fn key(service: &str, container_port: u16) -> Key {
-        Key {
-            cluster: "c".to_owned(),
-            service: service.to_owned(),
-            container_port,
-        }
+        Key { cluster: "c".to_owned(), service: service.to_owned(), container_port }
     }
 
     #[tokio::test]

@@ -47,9 +47,7 @@ async fn relay(mut client: TcpStream, pool: Arc<Pool>) {
 async fn backend_for(client: &TcpStream, pool: &Arc<Pool>) -> Option<(Lease, TcpStream)> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let lease = pool
-            .lease(deadline.saturating_duration_since(Instant::now()))
-            .await?;
+        let lease = pool.lease(deadline.saturating_duration_since(Instant::now())).await?;
         match lease.connect().await {
             Some(backend) if stays(client, &backend).await => return Some((lease, backend)),
             _ => lease.suspect(),

@@ -21,15 +21,8 @@ struct Task {
 async fn start(bench: &Bench, task_id: &str, version: &str) -> Task {
     let holder = bench.holder(task_id, &[3000]).await;
     let spec = bench.spec(task_id, "web", &["listen", "3000", version]);
-    let container = bench
-        .engine
-        .start_container(&holder.id, &spec)
-        .await
-        .expect("starts");
-    Task {
-        container,
-        address: holder.published[&3000],
-    }
+    let container = bench.engine.start_container(&holder.id, &spec).await.expect("starts");
+    Task { container, address: holder.published[&3000] }
 }
 
 /// Asks until told to stop; says how often it was answered, and what it heard last.
@@ -52,41 +45,23 @@ async fn a_rolling_update_loses_no_request() {
         let route = |tasks: &[&Task]| {
             let backends = tasks.iter().map(|task| task.address).collect();
             let (cluster, service) = ("c".to_owned(), "s".to_owned());
-            vec![Route {
-                cluster,
-                service,
-                container: "web".to_owned(),
-                container_port: 3000,
-                backends,
-            }]
+            vec![Route { cluster, service, container: "web".to_owned(), container_port: 3000, backends }]
         };
         let old = start(bench, "ee11", "v1").await;
         routes.send_replace(route(&[&old]));
         let mut listening = proxy.subscribe();
         let at = listening.wait_for(|all| !all.is_empty()).await.expect("runs")[0].local_addr;
         let stop = Arc::new(AtomicBool::new(false));
-        let visitors: Vec<_> = (0..4)
-            .map(|_| tokio::spawn(visitor(at, Arc::clone(&stop))))
-            .collect();
+        let visitors: Vec<_> = (0..4).map(|_| tokio::spawn(visitor(at, Arc::clone(&stop)))).collect();
 
         // As the scheduler does: the new task joins before it listens, then the old one leaves.
         let new = start(bench, "ee12", "v2").await;
         routes.send_replace(route(&[&old, &new]));
         let served = async { while get(at).await.expect("no request fails") != "v2" {} };
-        timeout(Duration::from_secs(20), served)
-            .await
-            .expect("the new task serves");
+        timeout(Duration::from_secs(20), served).await.expect("the new task serves");
         routes.send_replace(route(&[&new]));
-        proxy
-            .routed()
-            .wait_for(|routed| !routed.contains(&old.address))
-            .await
-            .expect("runs");
-        bench
-            .engine
-            .stop(&old.container, Duration::from_secs(5))
-            .await
-            .expect("stops");
+        proxy.routed().wait_for(|routed| !routed.contains(&old.address)).await.expect("runs");
+        bench.engine.stop(&old.container, Duration::from_secs(5)).await.expect("stops");
 
         stop.store(true, Ordering::Relaxed);
         for visitor in visitors {

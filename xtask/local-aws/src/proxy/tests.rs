@@ -57,11 +57,7 @@ impl Bench {
     fn new() -> Self {
         let state_dir = tempfile::tempdir().expect("tempdir");
         let (routes, receiver) = watch::channel(Vec::new());
-        Self {
-            routes,
-            proxy: Proxy::start(receiver, state_dir.path()),
-            state_dir,
-        }
+        Self { routes, proxy: Proxy::start(receiver, state_dir.path()), state_dir }
     }
 
     /// Waits until the listeners are as wanted.
@@ -96,9 +92,7 @@ async fn connections_take_turns_and_half_closed_ones_are_answered() {
             *names.entry(answer).or_default() += 1;
         }
     };
-    timeout(Duration::from_secs(10), asked)
-        .await
-        .expect("both answer");
+    timeout(Duration::from_secs(10), asked).await.expect("both answer");
     assert_eq!(names.keys().collect::<Vec<_>>(), ["a:x", "b:x"]);
 }
 
@@ -107,9 +101,7 @@ async fn a_backend_that_does_not_listen_gets_nothing() {
     let bench = Bench::new();
     let ((good, _good), (door, _door)) = (echo("good").await, slammed_door().await);
     let gone = SocketAddr::from(([127, 0, 0, 1], free_port().await));
-    bench
-        .routes
-        .send_replace(vec![route("s", free_port().await, &[door, gone, good])]);
+    bench.routes.send_replace(vec![route("s", free_port().await, &[door, gone, good])]);
     let at = bench.listening(|all| !all.is_empty()).await[0].local_addr;
     for _ in 0..20 {
         assert_eq!(ask(at, "x").await.expect("answers"), "good:x");
@@ -144,9 +136,7 @@ async fn a_removed_backend_finishes_what_it_has() {
 
     bench.routes.send_replace(vec![route("s", port, &[new])]);
     let moved = async { while ask(at, "x").await.expect("never fails") != "new:x" {} };
-    timeout(Duration::from_secs(10), moved)
-        .await
-        .expect("the new one takes over");
+    timeout(Duration::from_secs(10), moved).await.expect("the new one takes over");
     open.write_all(b"second").await.expect("writes");
     open.shutdown().await.expect("ends its half");
     let mut answer = String::new();
@@ -160,46 +150,27 @@ async fn a_taken_port_moves_the_service_and_its_end_frees_the_port() {
     let taken = TcpListener::bind("127.0.0.1:0").await.expect("binds");
     let port = taken.local_addr().expect("has one").port();
     let (backend, _backend) = echo("a").await;
-    bench
-        .routes
-        .send_replace(vec![route("s", port, &[backend]), route("t", port, &[backend])]);
+    bench.routes.send_replace(vec![route("s", port, &[backend]), route("t", port, &[backend])]);
     let listening = bench.listening(|all| all.len() == 2).await;
-    assert!(
-        listening
-            .iter()
-            .all(|one| one.container_port == port && one.local_addr.port() != port)
-    );
+    assert!(listening.iter().all(|one| one.container_port == port && one.local_addr.port() != port));
     assert_ne!(listening[0].local_addr, listening[1].local_addr);
     let kept = std::fs::read_to_string(bench.state_dir.path().join("ports.json")).expect("is written");
-    assert!(
-        kept.contains(&format!("\"c/s/{port}\": {}", listening[0].local_addr.port())),
-        "{kept}"
-    );
+    assert!(kept.contains(&format!("\"c/s/{port}\": {}", listening[0].local_addr.port())), "{kept}");
 
     bench.routes.send_replace(vec![route("t", port, &[backend])]);
     bench.listening(|all| all.len() == 1).await;
     let freed = async { while TcpListener::bind(listening[0].local_addr).await.is_err() {} };
-    timeout(Duration::from_secs(10), freed)
-        .await
-        .expect("the port is free");
-    assert_eq!(
-        ask(listening[1].local_addr, "x").await.expect("the other stays"),
-        "a:x"
-    );
+    timeout(Duration::from_secs(10), freed).await.expect("the port is free");
+    assert_eq!(ask(listening[1].local_addr, "x").await.expect("the other stays"), "a:x");
 }
 
 #[tokio::test]
 async fn much_data_passes_both_ways() {
     let bench = Bench::new();
     let (a, _a) = echo("a").await;
-    bench
-        .routes
-        .send_replace(vec![route("s", free_port().await, &[a])]);
+    bench.routes.send_replace(vec![route("s", free_port().await, &[a])]);
     let at = bench.listening(|all| !all.is_empty()).await[0].local_addr;
     let text = "0123456789".repeat(500_000);
-    let answer = timeout(Duration::from_secs(30), ask(at, &text))
-        .await
-        .expect("in time")
-        .expect("answers");
+    let answer = timeout(Duration::from_secs(30), ask(at, &text)).await.expect("in time").expect("answers");
     assert!(answer == format!("a:{text}"), "{} bytes", answer.len());
 }

@@ -46,10 +46,7 @@ struct Issued {
 impl Tokens {
     pub(super) fn open(path: PathBuf) -> io::Result<Self> {
         let own = URL_SAFE_NO_PAD.encode(random_bytes()?);
-        Ok(Self {
-            issued: Saved::open(path)?,
-            own,
-        })
+        Ok(Self { issued: Saved::open(path)?, own })
     }
 
     /// A new token. Earlier ones stay valid.
@@ -58,16 +55,10 @@ impl Tokens {
         let expires_at = now + LIFETIME_SECONDS;
         self.issued.change(|issued| -> io::Result<()> {
             issued.retain(|token| token.expires_at + MEMORY_SECONDS > now);
-            issued.push(Issued {
-                hash: Digest::of(token.as_bytes()),
-                expires_at,
-            });
+            issued.push(Issued { hash: Digest::of(token.as_bytes()), expires_at });
             Ok(())
         })?;
-        Ok(AuthorizationToken {
-            encoded: STANDARD.encode(format!("AWS:{token}")),
-            expires_at,
-        })
+        Ok(AuthorizationToken { encoded: STANDARD.encode(format!("AWS:{token}")), expires_at })
     }
 
     /// The password of the control plane itself, which ends with the process.
@@ -85,13 +76,9 @@ impl Tokens {
             return Ok(());
         }
         // Every token is compared, whether or not one matched before.
-        let expires_at = self.issued.read(|issued| {
-            issued
-                .iter()
-                .filter(|token| token.hash.same(&hash))
-                .map(|t| t.expires_at)
-                .max()
-        });
+        let expires_at = self
+            .issued
+            .read(|issued| issued.iter().filter(|token| token.hash.same(&hash)).map(|t| t.expires_at).max());
         match expires_at {
             Some(at) if at > now => Ok(()),
             // Observed: docker prints it as `denied: Your authorization token has expired. …`.
@@ -111,11 +98,7 @@ fn unauthorized(realm: &str) -> RegistryError {
 
 /// The password of `Authorization: Basic base64(AWS:password)`.
 fn basic_token(headers: &HeaderMap) -> Option<String> {
-    let (scheme, encoded) = headers
-        .get(header::AUTHORIZATION)?
-        .to_str()
-        .ok()?
-        .split_once(' ')?;
+    let (scheme, encoded) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
@@ -154,19 +137,10 @@ mod tests {
         let tokens = Tokens::open(path)?;
         let second = tokens.issue(2000)?;
         for token in [&first, &second] {
-            assert_eq!(
-                code(tokens.check(&headers(&token.encoded), "r", 1000 + 43_199)),
-                None
-            );
+            assert_eq!(code(tokens.check(&headers(&token.encoded), "r", 1000 + 43_199)), None);
         }
-        assert_eq!(
-            code(tokens.check(&headers(&first.encoded), "r", 1000 + 43_200)),
-            Some(Code::Denied)
-        );
-        assert_eq!(
-            code(tokens.check(&headers(&second.encoded), "r", 1000 + 43_200)),
-            None
-        );
+        assert_eq!(code(tokens.check(&headers(&first.encoded), "r", 1000 + 43_200)), Some(Code::Denied));
+        assert_eq!(code(tokens.check(&headers(&second.encoded), "r", 1000 + 43_200)), None);
         Ok(())
     }
 
@@ -177,23 +151,10 @@ mod tests {
         let token = tokens.issue(0)?.encoded;
         let password = String::from_utf8(STANDARD.decode(&token).expect("base64")).expect("text");
         let other_user = STANDARD.encode(password.replace("AWS:", "root:"));
-        for encoded in [
-            "",
-            "%%%",
-            &STANDARD.encode("AWS:"),
-            &STANDARD.encode("AWS:guess"),
-            &other_user,
-        ] {
-            assert_eq!(
-                code(tokens.check(&headers(encoded), "r", 1)),
-                Some(Code::Unauthorized),
-                "{encoded}"
-            );
+        for encoded in ["", "%%%", &STANDARD.encode("AWS:"), &STANDARD.encode("AWS:guess"), &other_user] {
+            assert_eq!(code(tokens.check(&headers(encoded), "r", 1)), Some(Code::Unauthorized), "{encoded}");
         }
-        assert_eq!(
-            code(tokens.check(&HeaderMap::new(), "r", 1)),
-            Some(Code::Unauthorized)
-        );
+        assert_eq!(code(tokens.check(&HeaderMap::new(), "r", 1)), Some(Code::Unauthorized));
         Ok(())
     }
 

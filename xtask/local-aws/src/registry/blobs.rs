@@ -27,10 +27,7 @@ pub(super) async fn get(
     digest: Digest,
     headers: &HeaderMap,
 ) -> Result<Response, RegistryError> {
-    let size = registry
-        .store()
-        .blob_size(repository, &digest)
-        .ok_or_else(unknown_blob)?;
+    let size = registry.store().blob_size(repository, &digest).ok_or_else(unknown_blob)?;
     let range = byte_range(headers.get(header::RANGE).and_then(|v| v.to_str().ok()), size);
     let (status, start, length) = match range {
         ByteRange::Whole => (StatusCode::OK, 0, size),
@@ -65,10 +62,7 @@ async fn body(registry: &Registry, digest: &Digest, start: u64, length: u64) -> 
     if start > 0 {
         file.seek(io::SeekFrom::Start(start)).await?;
     }
-    Ok(Body::from_stream(ReaderStream::with_capacity(
-        file.take(length),
-        READ_SIZE,
-    )))
+    Ok(Body::from_stream(ReaderStream::with_capacity(file.take(length), READ_SIZE)))
 }
 
 /// `POST`: begins an upload.
@@ -103,10 +97,7 @@ pub(super) async fn mount(
 ) -> Result<Response, RegistryError> {
     if registry.options().mounts && registry.repository_exists(&from) {
         let (store, to) = (registry.clone(), repository.to_owned());
-        if blocking(move || Ok(store.store().mount_blob(&from, &to, digest)?))
-            .await?
-            .is_some()
-        {
+        if blocking(move || Ok(store.store().mount_blob(&from, &to, digest)?)).await?.is_some() {
             return Ok(created(repository, digest));
         }
     }
@@ -138,12 +129,7 @@ pub(super) async fn append(
     Ok(if registry.options().ecr_patch_answers {
         // Observed (aws/containers-roadmap#2831, jdx/mise#11376): 201, and the range stays at the
         // first chunk's end although every chunk is kept.
-        progress(
-            StatusCode::CREATED,
-            repository,
-            id,
-            upload.first_chunk().unwrap_or(0),
-        )
+        progress(StatusCode::CREATED, repository, id, upload.first_chunk().unwrap_or(0))
     } else {
         progress(StatusCode::ACCEPTED, repository, id, upload.offset())
     })
@@ -179,9 +165,7 @@ async fn receive(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<(), RegistryError> {
-    let range = headers
-        .get(header::CONTENT_RANGE)
-        .map(|v| chunk_range(v.to_str().unwrap_or_default()));
+    let range = headers.get(header::CONTENT_RANGE).map(|v| chunk_range(v.to_str().unwrap_or_default()));
     let declared = match range {
         Some(Some((start, end))) if start == upload.offset() => Some(end - start + 1),
         None => None,
@@ -218,13 +202,7 @@ async fn commit(
 fn created(repository: &str, digest: Digest) -> Response {
     let mut response = StatusCode::CREATED.into_response();
     let at = format!("/v2/{repository}/blobs/{digest}");
-    set(
-        &mut response,
-        [
-            (header::LOCATION, at),
-            (DOCKER_CONTENT_DIGEST, digest.to_string()),
-        ],
-    );
+    set(&mut response, [(header::LOCATION, at), (DOCKER_CONTENT_DIGEST, digest.to_string())]);
     response
 }
 

@@ -75,8 +75,7 @@ impl TryFrom<String> for Digest {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-            .map_err(|MalformedDigest| format!("`{text}` is not a SHA-256 digest"))
+        text.parse().map_err(|MalformedDigest| format!("`{text}` is not a SHA-256 digest"))
     }
 }
 
@@ -118,14 +117,7 @@ mod tests {
 
     #[test]
     fn only_lower_case_sha256_is_a_digest() {
-        for text in [
-            "",
-            "sha256:",
-            "sha256:abc",
-            "sha512:e3b0",
-            &EMPTY.to_uppercase(),
-            &EMPTY[7..],
-        ] {
+        for text in ["", "sha256:", "sha256:abc", "sha512:e3b0", &EMPTY.to_uppercase(), &EMPTY[7..]] {
             assert_eq!(text.parse::<Digest>(), Err(MalformedDigest), "{text}");
         }
     }

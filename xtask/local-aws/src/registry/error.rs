@@ -83,12 +83,7 @@ pub struct RegistryError {
 impl RegistryError {
     /// With the code's usual status.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            status: code.status(),
-            message: message.into(),
-            headers: Vec::new(),
-        }
+        Self { code, status: code.status(), message: message.into(), headers: Vec::new() }
     }
 
     /// With a header that the answer needs.
@@ -102,10 +97,7 @@ impl RegistryError {
     /// 416: the chunk, or the range asked for, is not where it should be.
     pub fn range(message: impl Into<String>) -> Self {
         let status = StatusCode::RANGE_NOT_SATISFIABLE;
-        Self {
-            status,
-            ..Self::new(Code::BlobUploadInvalid, message)
-        }
+        Self { status, ..Self::new(Code::BlobUploadInvalid, message) }
     }
 
     /// The disk failed us.
@@ -135,9 +127,7 @@ impl IntoResponse for RegistryError {
         let error = json!({"code": self.code.as_str(), "message": self.message, "detail": null});
         let body = json!({"errors": [error]}).to_string();
         let mut response = (self.status, [(header::CONTENT_TYPE, "application/json")], body).into_response();
-        response
-            .headers_mut()
-            .extend(self.headers.into_iter().map(|(name, value)| (Some(name), value)));
+        response.headers_mut().extend(self.headers.into_iter().map(|(name, value)| (Some(name), value)));
         response
     }
 }

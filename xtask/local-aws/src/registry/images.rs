@@ -80,11 +80,7 @@ impl Images {
 
     /// The tags of an image, in order.
     pub fn tags_of(&self, digest: &Digest) -> Vec<&str> {
-        self.tags
-            .iter()
-            .filter(|(_, d)| *d == digest)
-            .map(|(tag, _)| tag.as_str())
-            .collect()
+        self.tags.iter().filter(|(_, d)| *d == digest).map(|(tag, _)| tag.as_str()).collect()
     }
 
     /// Whether all that the manifest refers to is here, in the size it says.
@@ -118,17 +114,9 @@ impl Images {
         let Some(removed) = self.images.remove(digest) else {
             return;
         };
-        let needed: BTreeSet<Digest> = self
-            .images
-            .values()
-            .flat_map(|i| i.manifest.blobs())
-            .map(|b| b.digest)
-            .collect();
-        for blob in removed
-            .manifest
-            .blobs()
-            .filter(|blob| !needed.contains(&blob.digest))
-        {
+        let needed: BTreeSet<Digest> =
+            self.images.values().flat_map(|i| i.manifest.blobs()).map(|b| b.digest).collect();
+        for blob in removed.manifest.blobs().filter(|blob| !needed.contains(&blob.digest)) {
             self.blobs.remove(&blob.digest);
         }
     }
@@ -136,11 +124,7 @@ impl Images {
     /// The indexes that list this image; ECR doesn't delete it while there are any.
     pub fn indexes_of(&self, digest: &Digest) -> Vec<Digest> {
         let lists = |image: &Image| image.manifest.manifests.iter().any(|m| m.digest == *digest);
-        self.images
-            .iter()
-            .filter(|(_, image)| lists(image))
-            .map(|(d, _)| *d)
-            .collect()
+        self.images.iter().filter(|(_, image)| lists(image)).map(|(d, _)| *d).collect()
     }
 
     /// Everything on disk that this repository needs.
@@ -164,11 +148,7 @@ fn check_all<'a>(
             Some(_) => {}
         }
     }
-    if absent.is_empty() {
-        Ok(())
-    } else {
-        Err(missing(absent))
-    }
+    if absent.is_empty() { Ok(()) } else { Err(missing(absent)) }
 }
 
 #[cfg(test)]
@@ -177,12 +157,7 @@ mod tests {
 
     fn descriptor(content: &[u8]) -> Descriptor {
         let size = content.len() as u64;
-        Descriptor {
-            media_type: String::new(),
-            digest: Digest::of(content),
-            size,
-            urls: Vec::new(),
-        }
+        Descriptor { media_type: String::new(), digest: Digest::of(content), size, urls: Vec::new() }
     }
 
     fn image(config: &[u8], layer: &[u8]) -> Image {
@@ -195,11 +170,7 @@ mod tests {
             subject: None,
             annotations: BTreeMap::new(),
         };
-        Image {
-            manifest,
-            size: 100,
-            pushed_at: 1.0,
-        }
+        Image { manifest, size: 100, pushed_at: 1.0 }
     }
 
     fn repository() -> Images {
@@ -230,20 +201,14 @@ mod tests {
         images.put(Digest::of(b"m2"), image(b"c2", b"shared"), Some("a"));
         assert_eq!(images.tags_of(&Digest::of(b"m2")), ["a", "b"]);
         assert_eq!(images.tags_of(&Digest::of(b"m1")), [""; 0]);
-        assert_eq!(
-            images.resolve(&Reference::Digest(Digest::of(b"m1"))),
-            Some(Digest::of(b"m1"))
-        );
+        assert_eq!(images.resolve(&Reference::Digest(Digest::of(b"m1"))), Some(Digest::of(b"m1")));
     }
 
     #[test]
     fn gaps_are_found() {
         let images = repository();
         let absent = image(b"c1", b"absent").manifest;
-        assert_eq!(
-            images.check(&absent),
-            Err(Gap::Blobs(vec![Digest::of(b"absent")]))
-        );
+        assert_eq!(images.check(&absent), Err(Gap::Blobs(vec![Digest::of(b"absent")])));
         let mut wrong = image(b"c1", b"shared").manifest;
         wrong.layers[0].size = 7;
         assert_eq!(images.check(&wrong), Err(Gap::Size(Digest::of(b"shared"), 7, 6)));
@@ -254,15 +219,9 @@ mod tests {
 
     #[test]
     fn references() {
-        assert_eq!(
-            Reference::parse("v1.0-rc"),
-            Some(Reference::Tag("v1.0-rc".into()))
-        );
+        assert_eq!(Reference::parse("v1.0-rc"), Some(Reference::Tag("v1.0-rc".into())));
         let digest = Digest::of(b"");
-        assert_eq!(
-            Reference::parse(&digest.to_string()),
-            Some(Reference::Digest(digest))
-        );
+        assert_eq!(Reference::parse(&digest.to_string()), Some(Reference::Digest(digest)));
         for text in ["", ".x", "-x", "a b", "sha256:abc", &"x".repeat(129)] {
             assert_eq!(Reference::parse(text), None, "{text}");
         }

@@ -21,15 +21,9 @@ pub(super) fn repositories(registry: &Registry, page: &Page) -> Response {
 }
 
 pub(super) fn tags(registry: &Registry, repository: &str, page: &Page) -> Response {
-    let tags = registry
-        .store()
-        .look(repository, |images| images.tags.keys().cloned().collect());
+    let tags = registry.store().look(repository, |images| images.tags.keys().cloned().collect());
     let (tags, more) = cut(tags, page);
-    paged(
-        json!({"name": repository, "tags": tags}),
-        &format!("/v2/{repository}/tags/list"),
-        more,
-    )
+    paged(json!({"name": repository, "tags": tags}), &format!("/v2/{repository}/tags/list"), more)
 }
 
 pub(super) fn referrers(
@@ -38,9 +32,7 @@ pub(super) fn referrers(
     of: Digest,
     artifact_type: Option<&str>,
 ) -> Response {
-    let manifests = registry
-        .store()
-        .look(repository, |images| descriptors(images, of, artifact_type));
+    let manifests = registry.store().look(repository, |images| descriptors(images, of, artifact_type));
     let index = json!({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": manifests});
     let mut response = Json(index).into_response();
     set(&mut response, [(header::CONTENT_TYPE, INDEX_TYPE.to_owned())]);
@@ -51,10 +43,8 @@ pub(super) fn referrers(
 }
 
 fn descriptors(images: &Images, of: Digest, artifact_type: Option<&str>) -> Vec<Value> {
-    let refers = images
-        .images
-        .iter()
-        .filter(|(_, i)| i.manifest.subject.as_ref().is_some_and(|s| s.digest == of));
+    let refers =
+        images.images.iter().filter(|(_, i)| i.manifest.subject.as_ref().is_some_and(|s| s.digest == of));
     let wanted =
         refers.filter(|(_, i)| artifact_type.is_none_or(|t| i.manifest.artifact_media_type() == Some(t)));
     wanted
@@ -73,9 +63,7 @@ fn descriptors(images: &Images, of: Digest, artifact_type: Option<&str>) -> Vec<
 
 /// Entries after `last`, at most `count`, and the query of the next page if there is one.
 fn cut(entries: Vec<String>, page: &Page) -> (Vec<String>, Option<String>) {
-    let mut rest = entries
-        .into_iter()
-        .filter(|e| page.last.as_ref().is_none_or(|last| e > last));
+    let mut rest = entries.into_iter().filter(|e| page.last.as_ref().is_none_or(|last| e > last));
     let count = page.count.unwrap_or(usize::MAX);
     let part: Vec<String> = rest.by_ref().take(count).collect();
     let more = part.last().filter(|_| rest.next().is_some());
@@ -86,10 +74,7 @@ fn cut(entries: Vec<String>, page: &Page) -> (Vec<String>, Option<String>) {
 fn paged(body: Value, path: &str, next: Option<String>) -> Response {
     let mut response = Json(body).into_response();
     if let Some(query) = next {
-        set(
-            &mut response,
-            [(header::LINK, format!("<{path}?{query}>; rel=\"next\""))],
-        );
+        set(&mut response, [(header::LINK, format!("<{path}?{query}>; rel=\"next\""))]);
     }
     response
 }
@@ -100,22 +85,13 @@ mod tests {
 
     fn page(count: Option<usize>, last: Option<&str>) -> (Vec<String>, Option<String>) {
         let entries = ["a", "b/c", "d"].map(str::to_owned).to_vec();
-        cut(
-            entries,
-            &Page {
-                count,
-                last: last.map(str::to_owned),
-            },
-        )
+        cut(entries, &Page { count, last: last.map(str::to_owned) })
     }
 
     #[test]
     fn pages() {
         assert_eq!(page(None, None).0.len(), 3);
-        assert_eq!(
-            page(Some(2), None),
-            (vec!["a".into(), "b/c".into()], Some("n=2&last=b%2Fc".into()))
-        );
+        assert_eq!(page(Some(2), None), (vec!["a".into(), "b/c".into()], Some("n=2&last=b%2Fc".into())));
         assert_eq!(page(Some(2), Some("b/c")), (vec!["d".into()], None));
         assert_eq!(page(Some(3), None).1, None);
         assert_eq!(page(Some(0), None), (vec![], None));

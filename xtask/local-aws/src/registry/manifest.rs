@@ -8,16 +8,12 @@ use super::digest::Digest;
 use super::error::{Code, RegistryError};
 
 /// One image.
-const IMAGE_TYPES: [&str; 2] = [
-    "application/vnd.docker.distribution.manifest.v2+json",
-    "application/vnd.oci.image.manifest.v1+json",
-];
+const IMAGE_TYPES: [&str; 2] =
+    ["application/vnd.docker.distribution.manifest.v2+json", "application/vnd.oci.image.manifest.v1+json"];
 
 /// Several images, one per platform.
-const INDEX_TYPES: [&str; 2] = [
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.oci.image.index.v1+json",
-];
+const INDEX_TYPES: [&str; 2] =
+    ["application/vnd.docker.distribution.manifest.list.v2+json", "application/vnd.oci.image.index.v1+json"];
 
 /// A parsed manifest. The bytes are kept apart, as they were pushed: the digest is theirs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,10 +69,7 @@ impl Manifest {
         }
         let version: Version = serde_json::from_slice(bytes).map_err(invalid)?;
         if version.schema_version != 2 {
-            return Err(invalid(format!(
-                "schemaVersion is {}, not 2",
-                version.schema_version
-            )));
+            return Err(invalid(format!("schemaVersion is {}, not 2", version.schema_version)));
         }
         let mut manifest: Self = serde_json::from_slice(bytes).map_err(invalid)?;
         manifest.media_type = agreed_type(&manifest, content_type)?;
@@ -93,9 +86,7 @@ impl Manifest {
 
     /// The blobs that must be in the repository.
     pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
-        self.config
-            .iter()
-            .chain(self.layers.iter().filter(|layer| layer.urls.is_empty()))
+        self.config.iter().chain(self.layers.iter().filter(|layer| layer.urls.is_empty()))
     }
 
     /// Bytes of everything an image's pull transfers, its manifest aside (assumed: ECR's page on
@@ -112,15 +103,10 @@ impl Manifest {
 }
 
 fn agreed_type(manifest: &Manifest, content_type: Option<&str>) -> Result<String, RegistryError> {
-    let declared = content_type
-        .and_then(|value| value.split(';').next())
-        .map(str::trim)
-        .unwrap_or_default();
+    let declared = content_type.and_then(|value| value.split(';').next()).map(str::trim).unwrap_or_default();
     let own = manifest.media_type.as_str();
     if !own.is_empty() && !declared.is_empty() && own != declared {
-        return Err(invalid(format!(
-            "mediaType `{own}` is not the request's Content-Type `{declared}`"
-        )));
+        return Err(invalid(format!("mediaType `{own}` is not the request's Content-Type `{declared}`")));
     }
     let media_type = if own.is_empty() { declared } else { own };
     if IMAGE_TYPES.contains(&media_type) || INDEX_TYPES.contains(&media_type) {

@@ -55,11 +55,7 @@ pub(super) async fn put(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, RegistryError> {
-    let body = Limited::new(body, MANIFEST_LIMIT)
-        .collect()
-        .await
-        .map_err(invalid)?
-        .to_bytes();
+    let body = Limited::new(body, MANIFEST_LIMIT).collect().await.map_err(invalid)?.to_bytes();
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
     let manifest = Manifest::parse(&body, content_type)?;
     let subject = manifest.subject.as_ref().map(|subject| subject.digest);
@@ -71,13 +67,7 @@ pub(super) async fn put(
     .await?;
     let mut response = StatusCode::CREATED.into_response();
     let at = format!("/v2/{repository}/manifests/{digest}");
-    set(
-        &mut response,
-        [
-            (header::LOCATION, at),
-            (DOCKER_CONTENT_DIGEST, digest.to_string()),
-        ],
-    );
+    set(&mut response, [(header::LOCATION, at), (DOCKER_CONTENT_DIGEST, digest.to_string())]);
     if let Some(subject) = subject {
         set(&mut response, [(OCI_SUBJECT, subject.to_string())]);
     }
@@ -119,10 +109,7 @@ pub(super) fn store_manifest(
     let digest = Digest::of(bytes);
     let tag = match reference {
         Reference::Digest(expected) if *expected != digest => {
-            return Err(PutError::Digest {
-                expected: *expected,
-                actual: digest,
-            });
+            return Err(PutError::Digest { expected: *expected, actual: digest });
         }
         Reference::Digest(_) => None,
         Reference::Tag(tag) => Some(tag.as_str()),
@@ -131,23 +118,17 @@ pub(super) fn store_manifest(
     file.write_all(bytes)?;
     file.sync_all()?;
     let checked = manifest.clone();
-    let image = Image {
-        manifest,
-        size: bytes.len() as u64,
-        pushed_at: registry.now(),
-    };
-    registry
-        .store()
-        .commit_image(repository, (digest, image), tag, path, |images| {
-            images.check(&checked).map_err(PutError::Gap)?;
-            match tag {
-                // Pushing the same image again is refused too (observed: aws/aws-sdk#750).
-                Some(tag) if images.tags.contains_key(tag) && registry.is_immutable(repository, tag) => {
-                    Err(PutError::Immutable(tag.to_owned()))
-                }
-                _ => Ok(()),
+    let image = Image { manifest, size: bytes.len() as u64, pushed_at: registry.now() };
+    registry.store().commit_image(repository, (digest, image), tag, path, |images| {
+        images.check(&checked).map_err(PutError::Gap)?;
+        match tag {
+            // Pushing the same image again is refused too (observed: aws/aws-sdk#750).
+            Some(tag) if images.tags.contains_key(tag) && registry.is_immutable(repository, tag) => {
+                Err(PutError::Immutable(tag.to_owned()))
             }
-        })?;
+            _ => Ok(()),
+        }
+    })?;
     Ok(digest)
 }
 

@@ -62,10 +62,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            ecr_patch_answers: true,
-            mounts: false,
-        }
+        Self { ecr_patch_answers: true, mounts: false }
     }
 }
 
@@ -134,11 +131,7 @@ impl Registry {
     }
 
     // The clock is never before 1970 nor beyond what a u64 holds.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "whole seconds are meant"
-    )]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole seconds are meant")]
     fn seconds(&self) -> u64 {
         self.now() as u64
     }
@@ -156,16 +149,11 @@ impl Registry {
     }
 
     fn repository_names(&self) -> Vec<String> {
-        self.ecr().read(|ecr| {
-            ecr.repositories()
-                .map(|repository| repository.name.clone())
-                .collect()
-        })
+        self.ecr().read(|ecr| ecr.repositories().map(|repository| repository.name.clone()).collect())
     }
 
     fn is_immutable(&self, repository: &str, tag: &str) -> bool {
-        self.ecr()
-            .read(|ecr| ecr.repository(repository).is_some_and(|r| r.is_immutable(tag)))
+        self.ecr().read(|ecr| ecr.repository(repository).is_some_and(|r| r.is_immutable(tag)))
     }
 }
 
@@ -181,26 +169,15 @@ pub fn router(state: Registry) -> Router {
 }
 
 async fn serve(State(registry): State<Registry>, request: Request) -> Response {
-    let mut response = answer(&registry, request)
-        .await
-        .unwrap_or_else(IntoResponse::into_response);
-    response
-        .headers_mut()
-        .insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
+    let mut response = answer(&registry, request).await.unwrap_or_else(IntoResponse::into_response);
+    response.headers_mut().insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
     response
 }
 
 async fn answer(registry: &Registry, request: Request) -> Result<Response, RegistryError> {
     let (parts, body) = request.into_parts();
-    let host = parts
-        .headers
-        .get("host")
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or("127.0.0.1");
-    registry
-        .0
-        .tokens
-        .check(&parts.headers, &format!("http://{host}/"), registry.seconds())?;
+    let host = parts.headers.get("host").and_then(|v| v.to_str().ok()).unwrap_or("127.0.0.1");
+    registry.0.tokens.check(&parts.headers, &format!("http://{host}/"), registry.seconds())?;
     let path = parts.uri.path().strip_prefix("/v2").unwrap_or_default();
     match route::parse(&parts.method, path, parts.uri.query().unwrap_or_default())? {
         Action::CheckVersion => Ok(StatusCode::OK.into_response()),
@@ -255,10 +232,7 @@ async fn blocking<R: Send + 'static>(
 ) -> Result<R, RegistryError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        Err(e) => Err(RegistryError::new(
-            Code::Unknown,
-            format!("a storage task failed: {e}"),
-        )),
+        Err(e) => Err(RegistryError::new(Code::Unknown, format!("a storage task failed: {e}"))),
     }
 }
 

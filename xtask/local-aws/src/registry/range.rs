@@ -13,9 +13,7 @@ pub(super) enum ByteRange {
 
 /// `bytes=1-5`, `bytes=1-`, `bytes=-5` (RFC 9110, 14.1.2).
 pub(super) fn byte_range(header: Option<&str>, size: u64) -> ByteRange {
-    let Some((first, last)) = header
-        .and_then(|h| h.strip_prefix("bytes="))
-        .and_then(|r| r.split_once('-'))
+    let Some((first, last)) = header.and_then(|h| h.strip_prefix("bytes=")).and_then(|r| r.split_once('-'))
     else {
         return ByteRange::Whole;
     };
@@ -28,14 +26,7 @@ pub(super) fn byte_range(header: Option<&str>, size: u64) -> ByteRange {
         (Err(_), Ok(0)) if first.trim().is_empty() => return ByteRange::Outside,
         _ => return ByteRange::Whole,
     };
-    if start >= size {
-        ByteRange::Outside
-    } else {
-        ByteRange::Part {
-            start,
-            end: end.min(size - 1),
-        }
-    }
+    if start >= size { ByteRange::Outside } else { ByteRange::Part { start, end: end.min(size - 1) } }
 }
 
 /// A chunk's `Content-Range`, `0-1023` (documented: distribution-spec), with or without HTTP's

@@ -78,18 +78,12 @@ fn in_repository(method: &Method, path: &str, query: &[(String, String)]) -> Res
     let (name, action) = match (kind, last) {
         ("tags", "list") => (name, RepositoryAction::ListTags(page(query)?)),
         ("blobs", "uploads") => (name, upload(method, "", query)?),
-        ("uploads", id) => (
-            name.strip_suffix("/blobs").ok_or_else(unknown)?,
-            upload(method, id, query)?,
-        ),
+        ("uploads", id) => (name.strip_suffix("/blobs").ok_or_else(unknown)?, upload(method, id, query)?),
         ("blobs", digest) => (name, RepositoryAction::GetBlob(self::digest(digest)?)),
         ("manifests", reference) => (name, manifest(method, reference)?),
         ("referrers", digest) => {
             let artifact_type = get(query, "artifactType").map(str::to_owned);
-            (
-                name,
-                RepositoryAction::ListReferrers(self::digest(digest)?, artifact_type),
-            )
+            (name, RepositoryAction::ListReferrers(self::digest(digest)?, artifact_type))
         }
         _ => return Err(unknown()),
     };
@@ -112,13 +106,11 @@ fn upload(method: &Method, id: &str, query: &[(String, String)]) -> Result<Repos
 }
 
 fn start(query: &[(String, String)]) -> Result<RepositoryAction, RegistryError> {
-    Ok(
-        match (get(query, "digest"), get(query, "mount"), get(query, "from")) {
-            (Some(whole), _, _) => RepositoryAction::UploadWhole(digest(whole)?),
-            (None, Some(mount), Some(from)) => RepositoryAction::Mount(digest(mount)?, from.to_owned()),
-            _ => RepositoryAction::StartUpload,
-        },
-    )
+    Ok(match (get(query, "digest"), get(query, "mount"), get(query, "from")) {
+        (Some(whole), _, _) => RepositoryAction::UploadWhole(digest(whole)?),
+        (None, Some(mount), Some(from)) => RepositoryAction::Mount(digest(mount)?, from.to_owned()),
+        _ => RepositoryAction::StartUpload,
+    })
 }
 
 fn manifest(method: &Method, reference: &str) -> Result<RepositoryAction, RegistryError> {
@@ -135,26 +127,16 @@ fn manifest(method: &Method, reference: &str) -> Result<RepositoryAction, Regist
 /// Deleting is the API's business (assumed: ECR has `BatchDeleteImage` for it).
 fn check_method(method: &Method, action: &RepositoryAction) -> Result<(), RegistryError> {
     use RepositoryAction::{GetBlob, GetManifest, ListReferrers, ListTags};
-    let reads_only = matches!(
-        action,
-        ListTags(_) | ListReferrers(..) | GetBlob(_) | GetManifest(_)
-    );
+    let reads_only = matches!(action, ListTags(_) | ListReferrers(..) | GetBlob(_) | GetManifest(_));
     let reads = [Method::GET, Method::HEAD].contains(method);
-    if reads_only && !reads {
-        Err(unsupported())
-    } else {
-        Ok(())
-    }
+    if reads_only && !reads { Err(unsupported()) } else { Ok(()) }
 }
 
 fn repository(name: &str) -> Result<String, RegistryError> {
     if is_repository_name(name) {
         Ok(name.to_owned())
     } else {
-        Err(RegistryError::new(
-            Code::NameInvalid,
-            format!("invalid repository name `{name}`"),
-        ))
+        Err(RegistryError::new(Code::NameInvalid, format!("invalid repository name `{name}`")))
     }
 }
 
@@ -173,17 +155,11 @@ fn unsupported() -> RegistryError {
 fn page(query: &[(String, String)]) -> Result<Page, RegistryError> {
     let count = get(query, "n").map(str::parse).transpose();
     let count = count.map_err(|_| RegistryError::new(Code::Unsupported, "`n` is not a number"))?;
-    Ok(Page {
-        count,
-        last: get(query, "last").map(str::to_owned),
-    })
+    Ok(Page { count, last: get(query, "last").map(str::to_owned) })
 }
 
 fn get<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    query
-        .iter()
-        .find(|(n, _)| n == name)
-        .map(|(_, value)| value.as_str())
+    query.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
 }
 
 #[cfg(test)]
@@ -219,10 +195,7 @@ mod tests {
         let digest = Digest::of(b"");
         let query = format!("digest=sha256%3A{}", digest.hex());
         let action = parse(&Method::PUT, "/a/blobs/uploads/ID", &query).expect("it is well formed");
-        assert_eq!(
-            action,
-            Action::In("a".into(), RepositoryAction::FinishUpload("ID".into(), digest))
-        );
+        assert_eq!(action, Action::In("a".into(), RepositoryAction::FinishUpload("ID".into(), digest)));
     }
 
     #[test]

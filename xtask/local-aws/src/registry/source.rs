@@ -32,27 +32,18 @@ impl ImageSource for Registry {
     fn find(&self, repository: &str, reference: &str, architecture: &str) -> io::Result<StoredImage> {
         let missing = || io::Error::other(format!("`{repository}` has no image `{reference}`"));
         let wanted = Reference::parse(reference).ok_or_else(missing)?;
-        let digest = self
-            .store()
-            .look(repository, |images| images.resolve(&wanted))
-            .ok_or_else(missing)?;
-        let manifest = self
-            .manifest_for(repository, digest, architecture)?
-            .ok_or_else(|| {
-                io::Error::other(format!(
-                    "no matching manifest for linux/{architecture} in `{repository}@{digest}`"
-                ))
-            })?;
+        let digest = self.store().look(repository, |images| images.resolve(&wanted)).ok_or_else(missing)?;
+        let manifest = self.manifest_for(repository, digest, architecture)?.ok_or_else(|| {
+            io::Error::other(format!(
+                "no matching manifest for linux/{architecture} in `{repository}@{digest}`"
+            ))
+        })?;
         let config = manifest.config.ok_or_else(missing)?;
         let store = self.store();
         Ok(StoredImage {
             digest: digest.to_string(),
             config: store.path(&config.digest),
-            layers: manifest
-                .layers
-                .iter()
-                .map(|layer| store.path(&layer.digest))
-                .collect(),
+            layers: manifest.layers.iter().map(|layer| store.path(&layer.digest)).collect(),
         })
     }
 }
@@ -66,24 +57,16 @@ impl Registry {
         architecture: &str,
     ) -> io::Result<Option<Manifest>> {
         let stored = |digest: &Digest| {
-            self.store().look(repository, |images| {
-                images.images.get(digest).map(|image| image.manifest.clone())
-            })
+            self.store()
+                .look(repository, |images| images.images.get(digest).map(|image| image.manifest.clone()))
         };
         match stored(&digest) {
             Some(manifest) if !manifest.is_image() => {
                 let index: Index = serde_json::from_slice(&std::fs::read(self.store().path(&digest))?)?;
                 let suits = |entry: &&Entry| {
-                    entry
-                        .platform
-                        .as_ref()
-                        .is_some_and(|p| p.os == "linux" && p.architecture == architecture)
+                    entry.platform.as_ref().is_some_and(|p| p.os == "linux" && p.architecture == architecture)
                 };
-                Ok(index
-                    .manifests
-                    .iter()
-                    .find(suits)
-                    .and_then(|entry| stored(&entry.digest)))
+                Ok(index.manifests.iter().find(suits).and_then(|entry| stored(&entry.digest)))
             }
             found => Ok(found),
         }
@@ -104,10 +87,7 @@ mod tests {
         let (mut file, path) = registry.store().temporary().expect("makes a file");
         file.write_all(bytes).expect("writes");
         let digest = Digest::of(bytes);
-        registry
-            .store()
-            .commit_blob("app", digest, bytes.len() as u64, path)
-            .expect("commits");
+        registry.store().commit_blob("app", digest, bytes.len() as u64, path).expect("commits");
         json!({ "mediaType": "x", "digest": digest.to_string(), "size": bytes.len() })
     }
 
@@ -121,9 +101,7 @@ mod tests {
         let text = manifest.to_string();
         let parsed = Manifest::parse(text.as_bytes(), Some(media_type)).expect("is a manifest");
         let reference = Reference::Tag(tag.to_owned());
-        let digest = registry
-            .put_manifest("app", &reference, parsed, text.as_bytes())
-            .expect("is stored");
+        let digest = registry.put_manifest("app", &reference, parsed, text.as_bytes()).expect("is stored");
         (digest, text.len())
     }
 
@@ -133,12 +111,7 @@ mod tests {
         let registry = Registry::open(dir.path(), Options::default(), Arc::new(|| 1.0)).expect("opens");
         let (config, layer) = (blob(&registry, b"config"), blob(&registry, b"layer"));
         let image = "application/vnd.oci.image.manifest.v1+json";
-        let (digest, size) = put(
-            &registry,
-            image,
-            json!({ "config": config, "layers": [layer] }),
-            "arm",
-        );
+        let (digest, size) = put(&registry, image, json!({ "config": config, "layers": [layer] }), "arm");
         let entry = json!({
             "mediaType": image, "digest": digest.to_string(), "size": size,
             "platform": { "os": "linux", "architecture": "arm64" },
@@ -147,30 +120,13 @@ mod tests {
         let (index, _) = put(&registry, index_type, json!({ "manifests": [entry] }), "all");
 
         let by_tag = registry.find("app", "arm", "amd64").expect("is found");
-        assert_eq!(
-            by_tag,
-            registry
-                .find("app", &digest.to_string(), "amd64")
-                .expect("is found")
-        );
+        assert_eq!(by_tag, registry.find("app", &digest.to_string(), "amd64").expect("is found"));
         assert_eq!(std::fs::read(&by_tag.config).expect("is there"), b"config");
         assert_eq!(std::fs::read(&by_tag.layers[0]).expect("is there"), b"layer");
         let by_platform = registry.find("app", "all", "arm64").expect("is found");
-        assert_eq!(
-            by_platform,
-            StoredImage {
-                digest: index.to_string(),
-                ..by_tag
-            }
-        );
-        let error = registry
-            .find("app", "all", "amd64")
-            .expect_err("is for another platform");
-        assert!(
-            error
-                .to_string()
-                .starts_with("no matching manifest for linux/amd64 in `app@sha256:")
-        );
+        assert_eq!(by_platform, StoredImage { digest: index.to_string(), ..by_tag });
+        let error = registry.find("app", "all", "amd64").expect_err("is for another platform");
+        assert!(error.to_string().starts_with("no matching manifest for linux/amd64 in `app@sha256:"));
         let error = registry.find("app", "none", "amd64").expect_err("is not there");
         assert_eq!(error.to_string(), "`app` has no image `none`");
     }

@@ -42,10 +42,7 @@ impl Store {
         for dir in [&uploads, &root.join("blobs/sha256"), &root.join("repositories")] {
             fs::create_dir_all(dir)?;
         }
-        let store = Self {
-            repositories: Mutex::new(BTreeMap::new()),
-            root,
-        };
+        let store = Self { repositories: Mutex::new(BTreeMap::new()), root };
         *store.lock() = store.read_repositories()?;
         store.sweep()?;
         Ok(store)
@@ -86,10 +83,7 @@ impl Store {
     /// Makes a blob of one repository one of another too. `None` if it isn't there.
     pub fn mount_blob(&self, from: &str, to: &str, digest: Digest) -> io::Result<Option<u64>> {
         let mut repositories = self.lock();
-        let Some(size) = repositories
-            .get(from)
-            .and_then(|images| images.blobs.get(&digest).copied())
-        else {
+        let Some(size) = repositories.get(from).and_then(|images| images.blobs.get(&digest).copied()) else {
             return Ok(None);
         };
         let mut images = current(&repositories, to);
@@ -175,17 +169,9 @@ impl Store {
             let Some(mut images) = read_json::<Images>(&path)? else {
                 continue;
             };
-            images
-                .blobs
-                .retain(|digest, size| has_size(&self.path(digest), *size));
-            images
-                .images
-                .retain(|digest, image| has_size(&self.path(digest), image.size));
-            let Images {
-                images: present,
-                tags,
-                ..
-            } = &mut images;
+            images.blobs.retain(|digest, size| has_size(&self.path(digest), *size));
+            images.images.retain(|digest, image| has_size(&self.path(digest), image.size));
+            let Images { images: present, tags, .. } = &mut images;
             tags.retain(|_, digest| present.contains_key(digest));
             repositories.insert(images.repository.clone(), images);
         }
@@ -207,10 +193,7 @@ impl Store {
 }
 
 fn current(repositories: &BTreeMap<String, Images>, repository: &str) -> Images {
-    let empty = || Images {
-        repository: repository.to_owned(),
-        ..Images::default()
-    };
+    let empty = || Images { repository: repository.to_owned(), ..Images::default() };
     repositories.get(repository).cloned().unwrap_or_else(empty)
 }
 

@@ -63,10 +63,7 @@ impl Uploads {
 
     /// Finds one.
     pub fn get(&self, id: &str, repository: &str) -> Result<Arc<Session>, RegistryError> {
-        let session = lock(&self.0)
-            .get(id)
-            .filter(|session| session.repository == repository)
-            .cloned();
+        let session = lock(&self.0).get(id).filter(|session| session.repository == repository).cloned();
         session.ok_or_else(unknown)
     }
 
@@ -98,14 +95,7 @@ impl Upload {
     /// With nothing received.
     pub fn new(file: std::fs::File, path: TempPath) -> Self {
         let file = File::from_std(file);
-        Self {
-            file,
-            path,
-            digester: Digester::default(),
-            offset: 0,
-            first_chunk: None,
-            unsynced: 0,
-        }
+        Self { file, path, digester: Digester::default(), offset: 0, first_chunk: None, unsynced: 0 }
     }
 
     /// Bytes received so far.
@@ -174,9 +164,7 @@ mod tests {
     use super::*;
 
     fn upload() -> Upload {
-        let (file, path) = tempfile::NamedTempFile::new()
-            .expect("a temporary file")
-            .into_parts();
+        let (file, path) = tempfile::NamedTempFile::new().expect("a temporary file").into_parts();
         Upload::new(file, path)
     }
 
@@ -187,10 +175,7 @@ mod tests {
         assert_eq!(upload.append(Body::from("world")).await?, 5);
         assert_eq!((upload.offset(), upload.first_chunk()), (11, Some(6)));
         let (path, size) = upload.finish(Digest::of(b"hello world")).await?;
-        assert_eq!(
-            (std::fs::read(&path)?.as_slice(), size),
-            (b"hello world".as_slice(), 11)
-        );
+        assert_eq!((std::fs::read(&path)?.as_slice(), size), (b"hello world".as_slice(), 11));
         Ok(())
     }
 
@@ -199,10 +184,7 @@ mod tests {
         let mut upload = upload();
         upload.append(Body::from("hello")).await?;
         let path = upload.path.to_path_buf();
-        let error = upload
-            .finish(Digest::of(b"other"))
-            .await
-            .expect_err("the digest is wrong");
+        let error = upload.finish(Digest::of(b"other")).await.expect_err("the digest is wrong");
         assert_eq!(error.code(), Code::DigestInvalid);
         assert!(!path.exists());
         Ok(())
@@ -212,9 +194,7 @@ mod tests {
     async fn a_broken_body_counts_as_far_as_it_came() -> Result<(), RegistryError> {
         let mut upload = upload();
         let frames = [Ok("hel"), Err(io::Error::other("gone"))];
-        let error = upload
-            .append(Body::from_stream(futures_util::stream::iter(frames)))
-            .await;
+        let error = upload.append(Body::from_stream(futures_util::stream::iter(frames))).await;
         assert_eq!(error.expect_err("it broke off").code(), Code::BlobUploadInvalid);
         assert_eq!(upload.offset(), 3);
         upload.append(Body::from("lo")).await?;

@@ -15,11 +15,7 @@ pub(super) fn expected(ecs: &Ecs) -> Expected {
     let mut out = Vec::new();
     for task in ecs.tasks.values().filter(|t| t.last == Last::Running) {
         out.push((task.id.clone(), None));
-        for container in task
-            .containers
-            .iter()
-            .filter(|c| c.status == ContainerStatus::Running)
-        {
+        for container in task.containers.iter().filter(|c| c.status == ContainerStatus::Running) {
             out.push((task.id.clone(), Some(container.name.clone())));
         }
     }
@@ -31,10 +27,7 @@ pub(super) fn running(ecs: &Ecs) -> Vec<(String, String, String)> {
     let tasks = ecs.tasks.values().filter(|t| t.last == Last::Running);
     tasks
         .flat_map(|t| {
-            let containers = t
-                .containers
-                .iter()
-                .filter(|c| c.status == ContainerStatus::Running);
+            let containers = t.containers.iter().filter(|c| c.status == ContainerStatus::Running);
             containers.filter_map(|c| Some((t.id.clone(), c.name.clone(), c.runtime_id.clone()?)))
         })
         .collect()
@@ -56,9 +49,7 @@ pub(super) fn compare(cloud: &Cloud, expected: &Expected, observed: &[Observed])
         }
     }
     for (task, container) in expected {
-        let there = observed
-            .iter()
-            .any(|o| o.task_id == *task && o.container == *container);
+        let there = observed.iter().any(|o| o.task_id == *task && o.container == *container);
         if !there {
             ecs.observe(task, container.as_deref(), None, now);
         }
@@ -69,9 +60,7 @@ pub(super) fn compare(cloud: &Cloud, expected: &Expected, observed: &[Observed])
 
 /// An engine that restarted may publish on other ports.
 fn refresh_ports(ecs: &mut Ecs, observed: &[Observed]) {
-    let holders = observed
-        .iter()
-        .filter(|o| o.container.is_none() && matches!(o.status, Status::Running(_)));
+    let holders = observed.iter().filter(|o| o.container.is_none() && matches!(o.status, Status::Running(_)));
     for holder in holders {
         if let Some(task) = ecs.tasks.get_mut(&holder.task_id)
             && task.last == Last::Running
@@ -88,12 +77,8 @@ fn refresh_ports(ecs: &mut Ecs, observed: &[Observed]) {
 pub(super) fn forget_unstarted(cloud: &Cloud) {
     let now = cloud.now();
     let mut ecs = cloud.ecs();
-    let unstarted: Vec<(String, bool)> = ecs
-        .tasks
-        .values()
-        .filter(|t| t.is_pending())
-        .map(|t| (t.id.clone(), t.service.is_some()))
-        .collect();
+    let unstarted: Vec<(String, bool)> =
+        ecs.tasks.values().filter(|t| t.is_pending()).map(|t| (t.id.clone(), t.service.is_some())).collect();
     for (id, of_service) in unstarted {
         if of_service {
             ecs.tasks.remove(&id);

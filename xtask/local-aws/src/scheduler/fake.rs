@@ -41,10 +41,7 @@ impl FakeEngine {
 
     /// What the container of this name was given.
     pub(super) fn environment(&self, container: &str) -> Vec<(String, String)> {
-        lock(&self.environments)
-            .get(container)
-            .cloned()
-            .unwrap_or_default()
+        lock(&self.environments).get(container).cloned().unwrap_or_default()
     }
 
     /// A container dies by itself.
@@ -76,10 +73,7 @@ impl FakeEngine {
         let Some(observed) = containers.get_mut(&id.0) else {
             return;
         };
-        observed.status = Status::Exited {
-            code,
-            oom_killed: false,
-        };
+        observed.status = Status::Exited { code, oom_killed: false };
         let event = EngineEvent {
             id: id.clone(),
             task_id: observed.task_id.clone(),
@@ -96,19 +90,12 @@ impl Engine for FakeEngine {
         if reference.contains("missing") {
             return Err(EngineError::ImageNotFound(reference.to_owned()));
         }
-        Ok(ImageFacts {
-            digest: Some("sha256:1".into()),
-            os: "linux".into(),
-            architecture: "amd64".into(),
-        })
+        Ok(ImageFacts { digest: Some("sha256:1".into()), os: "linux".into(), architecture: "amd64".into() })
     }
 
     async fn start_holder(&self, spec: &HolderSpec) -> Result<Holder, EngineError> {
         let id = self.insert(&spec.task_id, None, &format!("{}/", spec.task_id));
-        Ok(Holder {
-            id,
-            published: spec.ports.iter().map(|p| (*p, self.backend)).collect(),
-        })
+        Ok(Holder { id, published: spec.ports.iter().map(|p| (*p, self.backend)).collect() })
     }
 
     async fn start_container(
@@ -116,11 +103,7 @@ impl Engine for FakeEngine {
         _holder: &ContainerId,
         spec: &ContainerSpec,
     ) -> Result<ContainerId, EngineError> {
-        let id = self.insert(
-            &spec.task_id,
-            Some(&spec.name),
-            &format!("{}/{}", spec.task_id, spec.name),
-        );
+        let id = self.insert(&spec.task_id, Some(&spec.name), &format!("{}/{}", spec.task_id, spec.name));
         lock(&self.environments).insert(spec.name.clone(), spec.environment.clone());
         if spec.command.as_deref() == Some(&["exit".to_owned()]) {
             self.end(&id, 3);
@@ -144,9 +127,8 @@ impl Engine for FakeEngine {
 
     async fn events(&self) -> Result<BoxStream<'static, EngineEvent>, EngineError> {
         let receiver = self.events.subscribe();
-        let events = stream::unfold(receiver, async |mut receiver| {
-            Some((receiver.recv().await.ok()?, receiver))
-        });
+        let events =
+            stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await.ok()?, receiver)));
         Ok(events.boxed())
     }
 
@@ -155,11 +137,7 @@ impl Engine for FakeEngine {
         _: &ContainerId,
         _: Option<i64>,
     ) -> Result<BoxStream<'static, LogLine>, EngineError> {
-        Ok(stream::iter([LogLine {
-            timestamp_ms: 5,
-            message: "hello".into(),
-        }])
-        .boxed())
+        Ok(stream::iter([LogLine { timestamp_ms: 5, message: "hello".into() }]).boxed())
     }
 
     async fn remove_all(&self) -> Result<(), EngineError> {
@@ -182,10 +160,7 @@ impl LogSink for FakeLogs {
     }
 
     fn append(&self, _group: &str, stream: &str, line: &LogLine) {
-        lock(&self.0)
-            .entry(stream.to_owned())
-            .or_default()
-            .push(line.clone());
+        lock(&self.0).entry(stream.to_owned()).or_default().push(line.clone());
     }
 
     fn last_timestamp_ms(&self, _group: &str, stream: &str) -> Option<i64> {

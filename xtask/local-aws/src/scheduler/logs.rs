@@ -23,10 +23,7 @@ pub(super) struct Target {
 /// `None` if its driver is another.
 pub(super) fn target(ecs: &Ecs, task: &str, container: &str) -> Option<Target> {
     let definition = ecs.definition(&ecs.tasks.get(task)?.definition)?;
-    let container = definition
-        .containers()
-        .into_iter()
-        .find(|c| c.name == container)?;
+    let container = definition.containers().into_iter().find(|c| c.name == container)?;
     let logs = container.awslogs()?;
     // Documented: "awslogs log driver", `awslogs-stream-prefix`.
     let stream = match logs.option("awslogs-stream-prefix") {
@@ -43,10 +40,7 @@ pub(super) fn target(ecs: &Ecs, task: &str, container: &str) -> Option<Target> {
 /// Opens the stream before the container starts; `stoppedReason` if the group is not there (observed).
 pub(super) fn open<E: Engine>(context: &Context<E>, task: &str, container: &str) -> Option<String> {
     let target = target(&context.cloud.ecs(), task, container)?;
-    context
-        .sink
-        .open(&target.group, &target.stream, target.create_group)
-        .err()?;
+    context.sink.open(&target.group, &target.stream, target.create_group).err()?;
     let request = context.cloud.ids().uuid();
     Some(format!(
         "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed \
@@ -58,17 +52,10 @@ pub(super) fn open<E: Engine>(context: &Context<E>, task: &str, container: &str)
 
 /// Follows a container until it ends, from where the stream ends.
 pub(super) async fn pump<E: Engine>(context: &Context<E>, id: &ContainerId, target: &Target) {
-    if context
-        .sink
-        .open(&target.group, &target.stream, target.create_group)
-        .is_err()
-    {
+    if context.sink.open(&target.group, &target.stream, target.create_group).is_err() {
         return;
     }
-    let since = context
-        .sink
-        .last_timestamp_ms(&target.group, &target.stream)
-        .map(|at| at + 1);
+    let since = context.sink.last_timestamp_ms(&target.group, &target.stream).map(|at| at + 1);
     let Ok(mut lines) = context.engine.logs(id, since).await else {
         return;
     };

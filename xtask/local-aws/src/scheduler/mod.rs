@@ -143,11 +143,7 @@ impl<E: Engine> Scheduler<E> {
             if self.under_way.iter().any(|(other, _)| *other == task) {
                 return;
             }
-            pumps.extend(
-                self.pumps
-                    .extract_if(.., |(of, _), _| *of == task)
-                    .map(|(_, pump)| pump),
-            );
+            pumps.extend(self.pumps.extract_if(.., |(of, _), _| *of == task).map(|(_, pump)| pump));
         }
         self.under_way.insert(key);
         let context = Arc::clone(&self.context);
@@ -194,21 +190,13 @@ impl<E: Engine> Scheduler<E> {
         };
         let context = Arc::clone(&self.context);
         let id = crate::engine::ContainerId(id.to_owned());
-        self.pumps.insert(
-            key,
-            tokio::spawn(async move { logs::pump(&context, &id, &target).await }),
-        );
+        self.pumps.insert(key, tokio::spawn(async move { logs::pump(&context, &id, &target).await }));
     }
 
     fn observe(&mut self, event: &EngineEvent) {
         let now = self.context.cloud.now();
         let mut ecs = self.context.cloud.ecs();
-        ecs.observe(
-            &event.task_id,
-            event.container.as_deref(),
-            Some(event.status),
-            now,
-        );
+        ecs.observe(&event.task_id, event.container.as_deref(), Some(event.status), now);
     }
 
     /// Compares everything. What the engine lists is older than what steps report meanwhile, so only
@@ -243,10 +231,7 @@ impl<E: Engine> Scheduler<E> {
             (ecs.generation, serde_json::to_vec(&*ecs))
         };
         let Ok(text) = text else { return };
-        if persist::save(self.context.cloud.state_dir(), self.context.cloud.region(), text)
-            .await
-            .is_ok()
-        {
+        if persist::save(self.context.cloud.state_dir(), self.context.cloud.region(), text).await.is_ok() {
             self.saved = generation;
             self.context.cloud.ecs_saved(generation);
         }

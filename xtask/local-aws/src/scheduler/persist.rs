@@ -57,8 +57,7 @@ mod tests {
         let dir = tempfile::tempdir()?;
         assert!(load(dir.path(), "r")?.is_none());
         let mut ecs = Ecs::new(Place { region: "r".into() }, Ids::seeded(1));
-        ecs.create_cluster(None, serde_json::Map::new(), Vec::new())
-            .map_err(io::Error::other)?;
+        ecs.create_cluster(None, serde_json::Map::new(), Vec::new()).map_err(io::Error::other)?;
         save(dir.path(), "r", serde_json::to_vec(&ecs)?).await?;
         let back = load(dir.path(), "r")?.ok_or_else(|| io::Error::other("no state"))?;
         assert_eq!(back.clusters, ecs.clusters);
@@ -70,10 +69,7 @@ mod tests {
         let dir = tempfile::tempdir()?;
         std::fs::write(file(dir.path(), "r"), "{\"clus")?;
         assert!(load(dir.path(), "r")?.is_none());
-        assert_eq!(
-            std::fs::read(dir.path().join("ecs-r.json.unreadable-1"))?,
-            b"{\"clus"
-        );
+        assert_eq!(std::fs::read(dir.path().join("ecs-r.json.unreadable-1"))?, b"{\"clus");
         assert!(!file(dir.path(), "r").exists());
         Ok(())
     }

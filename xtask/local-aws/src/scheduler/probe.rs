@@ -20,10 +20,7 @@ pub(super) async fn until_ready(cloud: &Cloud, task: &str) -> Option<Outcome> {
     loop {
         let ports: Vec<SocketAddr> = {
             let ecs = cloud.ecs();
-            let task = ecs
-                .tasks
-                .get(task)
-                .filter(|t| t.last == Last::Running && !t.ready)?;
+            let task = ecs.tasks.get(task).filter(|t| t.last == Last::Running && !t.ready)?;
             task.published.values().copied().collect()
         };
         let mut ready = true;

@@ -10,11 +10,7 @@ use crate::state::ecs::task::{ContainerStatus, Task};
 pub(super) fn of(ecs: &Ecs) -> Vec<Route> {
     let services = ecs.services.values().filter(|s| s.is_active());
     services
-        .flat_map(|service| {
-            ports(ecs, service)
-                .into_iter()
-                .map(|(c, p)| route(ecs, service, c, p))
-        })
+        .flat_map(|service| ports(ecs, service).into_iter().map(|(c, p)| route(ecs, service, c, p)))
         .collect()
 }
 
@@ -40,10 +36,7 @@ fn ports(ecs: &Ecs, service: &Service) -> Vec<(String, u16)> {
 
 fn route(ecs: &Ecs, service: &Service, container: String, port: u16) -> Route {
     let serves = |task: &&Task| {
-        task.is_healthy()
-            && task
-                .container(&container)
-                .is_some_and(|c| c.status == ContainerStatus::Running)
+        task.is_healthy() && task.container(&container).is_some_and(|c| c.status == ContainerStatus::Running)
     };
     let tasks = ecs.tasks_of(&service.cluster, &service.name).filter(serves);
     let backends = tasks.filter_map(|t| t.published.get(&port).copied()).collect();

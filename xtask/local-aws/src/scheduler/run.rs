@@ -32,11 +32,9 @@ pub(super) async fn step<E: Engine>(context: &Context<E>, task: &str, step: &Ste
         Step::Hold => vec![Report::Outcome(hold(context, task).await)],
         Step::Pull(container) => vec![Report::Outcome(pull(context, task, container).await)],
         Step::Start(container) => vec![Report::Outcome(start(context, task, container).await)],
-        Step::Probe => probe::until_ready(&context.cloud, task)
-            .await
-            .map(Report::Outcome)
-            .into_iter()
-            .collect(),
+        Step::Probe => {
+            probe::until_ready(&context.cloud, task).await.map(Report::Outcome).into_iter().collect()
+        }
         Step::Stop(container) => stop(context, task, container).await,
         Step::Remove => {
             retried(|| context.engine.remove_task(task)).await;
@@ -63,10 +61,7 @@ async fn hold<E: Engine>(context: &Context<E>, task: &str) -> Outcome {
 async fn pull<E: Engine>(context: &Context<E>, task: &str, container: &str) -> Outcome {
     let image = {
         let ecs = context.cloud.ecs();
-        ecs.tasks
-            .get(task)
-            .and_then(|t| t.container(container))
-            .map(|c| c.image.clone())
+        ecs.tasks.get(task).and_then(|t| t.container(container)).map(|c| c.image.clone())
     };
     let Some(image) = image else {
         return gone(Some(container));
@@ -102,10 +97,9 @@ async fn start<E: Engine>(context: &Context<E>, task: &str, container: &str) -> 
     }
     match context.engine.start_container(&ContainerId(holder), &spec).await {
         Ok(id) => Outcome::Started(container.to_owned(), id.0),
-        Err(error) => Outcome::Failed(
-            Some(container.to_owned()),
-            format!("CannotStartContainerError: {error}"),
-        ),
+        Err(error) => {
+            Outcome::Failed(Some(container.to_owned()), format!("CannotStartContainerError: {error}"))
+        }
     }
 }
 
@@ -113,11 +107,7 @@ async fn start<E: Engine>(context: &Context<E>, task: &str, container: &str) -> 
 async fn stop<E: Engine>(context: &Context<E>, task: &str, container: &str) -> Vec<Report> {
     let found = {
         let ecs = context.cloud.ecs();
-        let id = ecs
-            .tasks
-            .get(task)
-            .and_then(|t| t.container(container))
-            .and_then(|c| c.runtime_id.clone());
+        let id = ecs.tasks.get(task).and_then(|t| t.container(container)).and_then(|c| c.runtime_id.clone());
         id.map(|id| (ContainerId(id), spec::stop_timeout(&ecs, task, container)))
     };
     if let Some((id, timeout)) = &found {
@@ -133,10 +123,7 @@ async fn stop<E: Engine>(context: &Context<E>, task: &str, container: &str) -> V
 }
 
 fn gone(container: Option<&str>) -> Outcome {
-    Outcome::Failed(
-        container.map(str::to_owned),
-        "The task definition of the task is gone".into(),
-    )
+    Outcome::Failed(container.map(str::to_owned), "The task definition of the task is gone".into())
 }
 
 /// What must be done in the end is tried until it is; the engine may be away for a while.

@@ -13,16 +13,12 @@ pub(super) async fn resolve(state_dir: &Path, wanted: &[Secret]) -> Result<Vec<(
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    let text = tokio::fs::read(state_dir.join("secrets.json"))
-        .await
-        .unwrap_or_default();
+    let text = tokio::fs::read(state_dir.join("secrets.json")).await.unwrap_or_default();
     let known: BTreeMap<String, Value> = serde_json::from_slice(&text).unwrap_or_default();
     wanted
         .iter()
         .map(|s| {
-            find(&known, &s.value_from)
-                .map(|v| (s.name.clone(), v))
-                .ok_or_else(|| missing(&s.value_from))
+            find(&known, &s.value_from).map(|v| (s.name.clone(), v)).ok_or_else(|| missing(&s.value_from))
         })
         .collect()
 }
@@ -92,14 +88,8 @@ mod tests {
         let get = |from: &str| find(&known, from);
         assert_eq!(get("/app/key").as_deref(), Some("k"));
         assert_eq!(get("arn:aws:ssm:r:1:parameter//app/key").as_deref(), Some("k"));
-        assert_eq!(
-            get("arn:aws:secretsmanager:r:1:secret:db-AbCdEf:password::").as_deref(),
-            Some("p")
-        );
-        assert_eq!(
-            get("arn:aws:secretsmanager:r:1:secret:j:a::").as_deref(),
-            Some("1")
-        );
+        assert_eq!(get("arn:aws:secretsmanager:r:1:secret:db-AbCdEf:password::").as_deref(), Some("p"));
+        assert_eq!(get("arn:aws:secretsmanager:r:1:secret:j:a::").as_deref(), Some("1"));
         assert_eq!(get("arn:aws:secretsmanager:r:1:secret:db-AbCdEf:nothing::"), None);
         assert_eq!(get("other"), None);
     }

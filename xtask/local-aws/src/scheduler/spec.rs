@@ -21,27 +21,17 @@ fn find<'a>(ecs: &'a Ecs, task: &str) -> Option<(&'a Task, &'a Definition)> {
 /// The task's network namespace.
 pub(super) fn holder(ecs: &Ecs, task: &str) -> Option<HolderSpec> {
     let (task, definition) = find(ecs, task)?;
-    let mut ports: Vec<u16> = definition
-        .containers()
-        .iter()
-        .flat_map(|c| c.tcp_ports().collect::<Vec<_>>())
-        .collect();
+    let mut ports: Vec<u16> =
+        definition.containers().iter().flat_map(|c| c.tcp_ports().collect::<Vec<_>>()).collect();
     ports.sort_unstable();
     ports.dedup();
-    let address = task
-        .interface
-        .as_ref()
-        .map_or("127.0.0.1", |i| i.address.as_str());
+    let address = task.interface.as_ref().map_or("127.0.0.1", |i| i.address.as_str());
     Some(HolderSpec {
         task_id: task.id.clone(),
         cluster: task.cluster.clone(),
         group: task.group.clone(),
         task_definition: task.definition.clone(),
-        hostname: format!(
-            "ip-{}.{}.compute.internal",
-            address.replace('.', "-"),
-            ecs.place.region
-        ),
+        hostname: format!("ip-{}.{}.compute.internal", address.replace('.', "-"), ecs.place.region),
         ports,
         cpu: task.cpu,
         memory_mib: task.memory,
@@ -56,19 +46,10 @@ pub(super) fn container(ecs: &Ecs, task: &str, name: &str) -> Option<(String, Co
     let overrides = overrides(task, name);
     let text_list = |member: &str| {
         let list = overrides.get(member)?.as_array()?;
-        Some(
-            list.iter()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect::<Vec<_>>(),
-        )
+        Some(list.iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>())
     };
-    let number = |member: &str| {
-        overrides
-            .get(member)
-            .and_then(Value::as_u64)
-            .and_then(|n| u32::try_from(n).ok())
-    };
+    let number =
+        |member: &str| overrides.get(member).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
     let linux = container.linux_parameters.clone().unwrap_or_default();
     let spec = ContainerSpec {
         task_id: task.id.clone(),
@@ -76,9 +57,7 @@ pub(super) fn container(ecs: &Ecs, task: &str, name: &str) -> Option<(String, Co
         name: container.name.clone(),
         image: container.image.clone(),
         entry_point: container.entry_point.clone().filter(|e| !e.is_empty()),
-        command: text_list("command")
-            .or_else(|| container.command.clone())
-            .filter(|c| !c.is_empty()),
+        command: text_list("command").or_else(|| container.command.clone()).filter(|c| !c.is_empty()),
         environment: environment(&container, &overrides, &ecs.place.region),
         user: container.user.clone(),
         working_directory: container.working_directory.clone(),
@@ -86,11 +65,7 @@ pub(super) fn container(ecs: &Ecs, task: &str, name: &str) -> Option<(String, Co
         cpu: number("cpu").unwrap_or(container.cpu),
         memory_mib: number("memory").or(container.memory).or(task.memory),
         memory_reservation_mib: number("memoryReservation").or(container.memory_reservation),
-        ulimits: container
-            .ulimits
-            .iter()
-            .map(|u| (u.name.clone(), u.soft_limit, u.hard_limit))
-            .collect(),
+        ulimits: container.ulimits.iter().map(|u| (u.name.clone(), u.soft_limit, u.hard_limit)).collect(),
         health_check: health_check(&container),
         stop_timeout: timeout(&container),
         init: linux.init_process_enabled,
@@ -99,45 +74,27 @@ pub(super) fn container(ecs: &Ecs, task: &str, name: &str) -> Option<(String, Co
             .iter()
             .map(|m| (m.source_volume.clone(), m.container_path.clone(), m.read_only))
             .collect(),
-        tmpfs: linux
-            .tmpfs
-            .iter()
-            .map(|t| (t.container_path.clone(), t.size))
-            .collect(),
+        tmpfs: linux.tmpfs.iter().map(|t| (t.container_path.clone(), t.size)).collect(),
     };
     Some((holder, spec, container.secrets))
 }
 
 /// The entry of `overrides.containerOverrides` for this container.
 fn overrides(task: &Task, name: &str) -> Value {
-    let all = task
-        .body
-        .get("overrides")
-        .and_then(|o| o["containerOverrides"].as_array());
-    all.and_then(|all| all.iter().find(|o| o["name"] == name))
-        .cloned()
-        .unwrap_or_default()
+    let all = task.body.get("overrides").and_then(|o| o["containerOverrides"].as_array());
+    all.and_then(|all| all.iter().find(|o| o["name"] == name)).cloned().unwrap_or_default()
 }
 
 /// The definition's, then the overrides', then what Fargate sets, which wins (observed: the list of
 /// variables in public threads; the metadata and credentials endpoints are not served here, so they
 /// are not announced).
 fn environment(container: &ContainerDefinition, overrides: &Value, region: &str) -> Vec<(String, String)> {
-    let own = container
-        .environment
-        .iter()
-        .map(|e| (e.name.clone(), e.value.clone()));
+    let own = container.environment.iter().map(|e| (e.name.clone(), e.value.clone()));
     let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
     let over = overrides.get("environment").and_then(Value::as_array);
-    let over = over
-        .into_iter()
-        .flatten()
-        .map(|e| (text(&e["name"]), text(&e["value"])));
-    let fargate = [
-        ("AWS_EXECUTION_ENV", "AWS_ECS_FARGATE"),
-        ("AWS_REGION", region),
-        ("AWS_DEFAULT_REGION", region),
-    ];
+    let over = over.into_iter().flatten().map(|e| (text(&e["name"]), text(&e["value"])));
+    let fargate =
+        [("AWS_EXECUTION_ENV", "AWS_ECS_FARGATE"), ("AWS_REGION", region), ("AWS_DEFAULT_REGION", region)];
     let fargate = fargate.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let mut out: Vec<(String, String)> = Vec::new();
     for (name, value) in own.chain(over).chain(fargate) {
@@ -167,8 +124,5 @@ fn timeout(container: &ContainerDefinition) -> Duration {
 /// How long a container may take to stop.
 pub(super) fn stop_timeout(ecs: &Ecs, task: &str, name: &str) -> Duration {
     let definition = find(ecs, task).map(|(_, d)| d.containers()).unwrap_or_default();
-    definition
-        .iter()
-        .find(|c| c.name == name)
-        .map_or(Duration::from_secs(STOP_TIMEOUT.into()), timeout)
+    definition.iter().find(|c| c.name == name).map_or(Duration::from_secs(STOP_TIMEOUT.into()), timeout)
 }

@@ -28,29 +28,15 @@ struct Plane {
 
 impl Plane {
     fn start(dir: &Path, engine: &Arc<FakeEngine>, logs: &Arc<FakeLogs>) -> Result<Self, Box<dyn Error>> {
-        let options = Options {
-            state_dir: dir.to_owned(),
-            region: "r".into(),
-            instance: "test".into(),
-        };
+        let options = Options { state_dir: dir.to_owned(), region: "r".into(), instance: "test".into() };
         let cloud = Cloud::open(options, system_clock())?;
-        cloud.ecs().timing = Timing {
-            settle: 0.01,
-            port_wait: 5.0,
-            deregistration: 0.02,
-            throttle: 0.01,
-            throttle_max: 0.1,
-        };
+        cloud.ecs().timing =
+            Timing { settle: 0.01, port_wait: 5.0, deregistration: 0.02, throttle: 0.01, throttle_max: 0.1 };
         let sink: Arc<FakeLogs> = Arc::clone(logs);
         let (scheduler, routes) = Scheduler::new(cloud.clone(), Arc::clone(engine), sink);
         let (stop, stopped) = oneshot::channel::<()>();
         let handle = tokio::spawn(scheduler.run(async move { stopped.await.unwrap_or_default() }));
-        Ok(Self {
-            cloud,
-            routes,
-            stop,
-            handle,
-        })
+        Ok(Self { cloud, routes, stop, handle })
     }
 
     async fn stop(self) -> Outcome {
@@ -64,10 +50,7 @@ impl Plane {
         for _ in 0..400 {
             {
                 let ecs = self.cloud.ecs();
-                seen = ecs
-                    .service("c", "s")
-                    .map(|s| ecs.render_service(s, false))
-                    .unwrap_or_default();
+                seen = ecs.service("c", "s").map(|s| ecs.render_service(s, false)).unwrap_or_default();
             }
             if condition(&seen) {
                 return Ok(seen);
@@ -110,10 +93,7 @@ impl Plane {
 
     fn stopped_reasons(&self) -> Vec<String> {
         let ecs = self.cloud.ecs();
-        ecs.tasks
-            .values()
-            .filter_map(|t| t.stop.as_ref().map(|s| s.reason.clone()))
-            .collect()
+        ecs.tasks.values().filter_map(|t| t.stop.as_ref().map(|s| s.reason.clone())).collect()
     }
 }
 
@@ -156,26 +136,13 @@ async fn a_container_that_dies_is_replaced() -> Outcome {
     let plane = Plane::start(dir.path(), &engine, &logs)?;
     plane.create(&web(), 1)?;
     plane.until_steady().await?;
-    let first = engine
-        .observed()
-        .into_iter()
-        .find(|o| o.container.is_some())
-        .ok_or("a container")?;
+    let first = engine.observed().into_iter().find(|o| o.container.is_some()).ok_or("a container")?;
     engine.kill(&first.id);
-    plane
-        .until("replaced", |_| {
-            !engine.observed().iter().any(|o| o.id == first.id)
-        })
-        .await?;
+    plane.until("replaced", |_| !engine.observed().iter().any(|o| o.id == first.id)).await?;
     plane.until_steady().await?;
     plane
         .until("running", |_| {
-            engine
-                .observed()
-                .iter()
-                .filter(|o| matches!(o.status, Status::Running(_)))
-                .count()
-                == 2
+            engine.observed().iter().filter(|o| matches!(o.status, Status::Running(_))).count() == 2
         })
         .await?;
     plane.stop().await
@@ -191,22 +158,10 @@ async fn after_a_restart_what_runs_is_adopted_and_strangers_go() -> Outcome {
     let before = engine.observed();
     engine.stranger("0123");
     let plane = Plane::start(dir.path(), &engine, &logs)?;
-    plane
-        .until("clean", |_| {
-            !engine.observed().iter().any(|o| o.task_id == "0123")
-        })
-        .await?;
+    plane.until("clean", |_| !engine.observed().iter().any(|o| o.task_id == "0123")).await?;
     plane.until_steady().await?;
     assert_eq!(engine.observed(), before);
-    assert_eq!(
-        plane
-            .routes
-            .borrow()
-            .iter()
-            .map(|r| r.backends.len())
-            .sum::<usize>(),
-        2
-    );
+    assert_eq!(plane.routes.borrow().iter().map(|r| r.backends.len()).sum::<usize>(), 2);
     plane.stop().await
 }
 
@@ -245,9 +200,7 @@ async fn failures_say_why() -> Outcome {
         let (dir, _listener, engine, logs) = world().await?;
         let plane = Plane::start(dir.path(), &engine, &logs)?;
         plane.create(&container, 1)?;
-        plane
-            .until("failed", |s| s["deployments"][0]["rolloutState"] == "FAILED")
-            .await?;
+        plane.until("failed", |s| s["deployments"][0]["rolloutState"] == "FAILED").await?;
         assert!(
             plane.stopped_reasons().iter().all(|r| r.starts_with(expected)),
             "{:?}",
@@ -285,11 +238,6 @@ async fn last_lines_arrive_before_a_task_is_removed() -> Outcome {
     let stopped = |_: &Value| plane.cloud.ecs().tasks.values().any(|t| t.stopped_at.is_some());
     plane.until("stopped", stopped).await?;
     let streams = lock(&logs.0).clone();
-    assert!(
-        streams
-            .iter()
-            .any(|(name, lines)| name.starts_with("p/a/") && lines.len() == 1),
-        "{streams:?}"
-    );
+    assert!(streams.iter().any(|(name, lines)| name.starts_with("p/a/") && lines.len() == 1), "{streams:?}");
     plane.stop().await
 }

@@ -69,10 +69,7 @@ struct Local {
 pub(super) fn router(cloud: Cloud, proxy: Arc<Proxy>, stop: CancellationToken) -> Router {
     Router::new()
         .route("/_local/status", get(status))
-        .route(
-            "/_local/stop",
-            post(async |State(local): State<Local>| local.stop.cancel()),
-        )
+        .route("/_local/stop", post(async |State(local): State<Local>| local.stop.cancel()))
         .with_state(Local { cloud, proxy, stop })
 }
 
@@ -81,9 +78,8 @@ async fn status(State(local): State<Local>) -> Json<Status> {
     let listening = proxy.listening();
     let ecs = cloud.ecs();
     let services = ecs.services.values().filter(|s| s.is_active()).map(|service| {
-        let of_service = listening
-            .iter()
-            .filter(|l| l.cluster == service.cluster && l.service == service.name);
+        let of_service =
+            listening.iter().filter(|l| l.cluster == service.cluster && l.service == service.name);
         ServiceStatus {
             cluster: service.cluster.clone(),
             service: service.name.clone(),

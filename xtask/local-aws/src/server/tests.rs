@@ -35,11 +35,7 @@ async fn request(
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or("no answer")?;
-    let status = head
-        .split(' ')
-        .nth(1)
-        .and_then(|s| s.parse().ok())
-        .ok_or("no status")?;
+    let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).ok_or("no status")?;
     Ok((status, body.to_owned()))
 }
 
@@ -69,19 +65,11 @@ fn definition(image: &str, text: &str) -> Value {
 /// Waits until the current service deployment is over; its status.
 async fn rolled_out(endpoint: SocketAddr) -> Fallible<String> {
     for _ in 0..1200 {
-        let answer = ecs(
-            endpoint,
-            "DescribeServices",
-            json!({"cluster": "c", "services": ["s"]}),
-        )
-        .await?;
+        let answer = ecs(endpoint, "DescribeServices", json!({"cluster": "c", "services": ["s"]})).await?;
         let current = answer["services"][0]["currentServiceDeployment"].clone();
         let input = json!({"serviceDeploymentArns": [current]});
         let answer = ecs(endpoint, "DescribeServiceDeployments", input).await?;
-        let status = answer["serviceDeployments"][0]["status"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
+        let status = answer["serviceDeployments"][0]["status"].as_str().unwrap_or_default().to_owned();
         if !["PENDING", "IN_PROGRESS"].contains(&status.as_str()) {
             return Ok(status);
         }
@@ -94,11 +82,7 @@ async fn rolled_out(endpoint: SocketAddr) -> Fallible<String> {
 async fn service_address(endpoint: SocketAddr) -> Fallible<SocketAddr> {
     let (_, status) = request(endpoint, "GET", "/_local/status", "", "").await?;
     let status: super::status::Status = serde_json::from_str(&status)?;
-    let port = status
-        .services
-        .first()
-        .and_then(|s| s.ports.first())
-        .ok_or("no port")?;
+    let port = status.services.first().and_then(|s| s.ports.first()).ok_or("no port")?;
     Ok(port.url.trim_start_matches("http://").parse()?)
 }
 
@@ -129,12 +113,7 @@ async fn update_under_load(endpoint: SocketAddr, image: &str) -> Fallible<()> {
     let stop = Arc::new(AtomicBool::new(false));
     let load = tokio::spawn(load(address, Arc::clone(&stop)));
     ecs(endpoint, "RegisterTaskDefinition", definition(image, "two")).await?;
-    ecs(
-        endpoint,
-        "UpdateService",
-        json!({"cluster": "c", "service": "s", "taskDefinition": "web"}),
-    )
-    .await?;
+    ecs(endpoint, "UpdateService", json!({"cluster": "c", "service": "s", "taskDefinition": "web"})).await?;
     assert_eq!(rolled_out(endpoint).await?, "SUCCESSFUL");
     stop.store(true, Ordering::Relaxed);
     let answers = load.await??;
@@ -147,18 +126,9 @@ async fn update_under_load(endpoint: SocketAddr, image: &str) -> Fallible<()> {
 async fn ec2_subnet(endpoint: SocketAddr) -> Fallible<String> {
     let headers = "Content-Type: application/x-www-form-urlencoded\r\nAuthorization: AWS4-HMAC-SHA256 \
                    Credential=x/1/r/ec2/aws4_request, SignedHeaders=host, Signature=0\r\n";
-    let (_, body) = request(
-        endpoint,
-        "POST",
-        "/",
-        headers,
-        "Action=DescribeSubnets&Version=2016-11-15",
-    )
-    .await?;
-    let id = body
-        .split("<subnetId>")
-        .nth(1)
-        .and_then(|rest| rest.split('<').next());
+    let (_, body) =
+        request(endpoint, "POST", "/", headers, "Action=DescribeSubnets&Version=2016-11-15").await?;
+    let id = body.split("<subnetId>").nth(1).and_then(|rest| rest.split('<').next());
     Ok(id.ok_or("no subnet")?.to_owned())
 }
 
@@ -168,22 +138,12 @@ async fn a_rolling_update_drops_no_request() -> Fallible<()> {
     let instance = unique("server");
     let engine = Arc::new(DockerEngine::connect(&instance, None).await?);
     let image = ProbeImage::load(&engine).await?;
-    let options = Options {
-        state_dir: dir.path().to_owned(),
-        region: "r".into(),
-        instance,
-    };
+    let options = Options { state_dir: dir.path().to_owned(), region: "r".into(), instance };
     let cloud = Cloud::open(options, system_clock())?;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let endpoint = listener.local_addr()?;
     let sink = Arc::new(cloud.clone());
-    let server = tokio::spawn(serve_on(
-        listener,
-        cloud,
-        Arc::clone(&engine),
-        sink,
-        std::future::pending(),
-    ));
+    let server = tokio::spawn(serve_on(listener, cloud, Arc::clone(&engine), sink, std::future::pending()));
     let name = image.name.clone();
     let outcome = tokio::spawn(async move { update_under_load(endpoint, &name).await }).await;
     request(endpoint, "POST", "/_local/stop", "", "").await?;

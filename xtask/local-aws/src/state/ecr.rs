@@ -47,10 +47,7 @@ pub struct Mutability {
 
 impl Default for Mutability {
     fn default() -> Self {
-        Self {
-            setting: "MUTABLE".to_owned(),
-            exclusions: Vec::new(),
-        }
+        Self { setting: "MUTABLE".to_owned(), exclusions: Vec::new() }
     }
 }
 
@@ -92,11 +89,7 @@ impl Ecr {
 impl Repository {
     /// Whether this tag, once there, can't be moved.
     pub fn is_immutable(&self, tag: &str) -> bool {
-        let excluded = self
-            .mutability
-            .exclusions
-            .iter()
-            .any(|pattern| wildcard::matches(pattern, tag));
+        let excluded = self.mutability.exclusions.iter().any(|pattern| wildcard::matches(pattern, tag));
         match self.mutability.setting.as_str() {
             "IMMUTABLE" => true,
             "IMMUTABLE_WITH_EXCLUSION" => !excluded,
@@ -123,19 +116,7 @@ mod tests {
         for name in ["ab", "a/b", "a-b.c_d/e0", &"x".repeat(256)] {
             assert!(is_repository_name(name), "{name}");
         }
-        for name in [
-            "",
-            "A",
-            "a//b",
-            "/a",
-            "a/",
-            "a..b",
-            "a__b",
-            "-a",
-            "a-",
-            "a b",
-            &"x".repeat(257),
-        ] {
+        for name in ["", "A", "a//b", "/a", "a/", "a..b", "a__b", "-a", "a-", "a b", &"x".repeat(257)] {
             assert!(!is_repository_name(name), "{name}");
         }
     }
@@ -156,10 +137,8 @@ mod tests {
         assert!(!repository.is_immutable("v1"));
         repository.mutability.setting = "IMMUTABLE".into();
         assert!(repository.is_immutable("v1"));
-        repository.mutability = Mutability {
-            setting: "IMMUTABLE_WITH_EXCLUSION".into(),
-            exclusions: vec!["latest*".into()],
-        };
+        repository.mutability =
+            Mutability { setting: "IMMUTABLE_WITH_EXCLUSION".into(), exclusions: vec!["latest*".into()] };
         assert!(repository.is_immutable("v1") && !repository.is_immutable("latest-1"));
         repository.mutability.setting = "MUTABLE_WITH_EXCLUSION".into();
         assert!(!repository.is_immutable("v1") && repository.is_immutable("latest-1"));

@@ -12,20 +12,12 @@ const EC2_VERSION: &str = "2016-11-15";
 
 pub(super) fn parse(headers: &HeaderMap, body: &[u8]) -> (Call, Result<Request, ApiError>) {
     let pairs = decode(body);
-    let get = |name: &str| {
-        pairs
-            .iter()
-            .find(|(n, _)| n == name)
-            .map_or("", |(_, v)| v.as_str())
-    };
+    let get = |name: &str| pairs.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str());
     let (protocol, service) = match get("Version") {
         EC2_VERSION => (Protocol::Ec2, Service::Ec2),
         _ => (Protocol::Query, Service::Sts),
     };
-    let call = Call {
-        protocol,
-        operation: get("Action").to_owned(),
-    };
+    let call = Call { protocol, operation: get("Action").to_owned() };
     let request = parse_request(headers, service, &call.operation, get("Version"), &pairs);
     (call, request)
 }
@@ -38,10 +30,7 @@ fn parse_request(
     pairs: &[(String, String)],
 ) -> Result<Request, ApiError> {
     if !is_signed(headers) {
-        let error = ApiError::new(
-            "MissingAuthenticationToken",
-            "Request is missing Authentication Token",
-        );
+        let error = ApiError::new("MissingAuthenticationToken", "Request is missing Authentication Token");
         return Err(error.with_fault(Fault::Denied));
     }
     let unknown = || {
@@ -53,19 +42,11 @@ fn parse_request(
     };
     let request = parse_operation(service, operation, tree(pairs), unknown, |why| {
         ApiError::new(
-            if why.starts_with("missing field") {
-                "MissingParameter"
-            } else {
-                "InvalidParameterValue"
-            },
+            if why.starts_with("missing field") { "MissingParameter" } else { "InvalidParameterValue" },
             why,
         )
     })?;
-    if service == Service::Ec2
-        && pairs
-            .iter()
-            .any(|(name, value)| name == "DryRun" && value == "true")
-    {
+    if service == Service::Ec2 && pairs.iter().any(|(name, value)| name == "DryRun" && value == "true") {
         return Err(dry_run());
     }
     Ok(request)
@@ -83,10 +64,7 @@ pub(crate) fn decode(body: &[u8]) -> Vec<(String, String)> {
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
             let split = pair.iter().position(|b| *b == b'=').unwrap_or(pair.len());
-            (
-                unescape(&pair[..split]),
-                unescape(pair.get(split + 1..).unwrap_or_default()),
-            )
+            (unescape(&pair[..split]), unescape(pair.get(split + 1..).unwrap_or_default()))
         })
         .collect()
 }
@@ -148,10 +126,7 @@ fn close_lists(value: &mut Value) {
     let numbered: Option<Vec<u32>> = members.keys().map(|k| k.parse().ok()).collect();
     if let Some(mut order) = numbered.filter(|n| !n.is_empty()) {
         order.sort_unstable();
-        let items = order
-            .iter()
-            .filter_map(|n| members.remove(&n.to_string()))
-            .collect();
+        let items = order.iter().filter_map(|n| members.remove(&n.to_string())).collect();
         *value = Value::Array(items);
     }
 }

@@ -11,10 +11,7 @@ const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 
 pub(super) fn parse(headers: &HeaderMap, target: &str, body: &[u8]) -> (Call, Result<Request, ApiError>) {
     let (prefix, operation) = target.split_once('.').unwrap_or((target, ""));
-    let call = Call {
-        protocol: Protocol::Json,
-        operation: operation.to_owned(),
-    };
+    let call = Call { protocol: Protocol::Json, operation: operation.to_owned() };
     let request = parse_request(headers, prefix, operation, body);
     (call, request)
 }
@@ -27,17 +24,10 @@ fn parse_request(
 ) -> Result<Request, ApiError> {
     let service = service(prefix).ok_or_else(unknown_operation)?;
     if !is_signed(headers) {
-        let error = ApiError::new(
-            "MissingAuthenticationTokenException",
-            "Missing Authentication Token",
-        );
+        let error = ApiError::new("MissingAuthenticationTokenException", "Missing Authentication Token");
         return Err(error.with_fault(Fault::Denied));
     }
-    let input = if body.is_empty() {
-        Value::Object(Map::new())
-    } else {
-        input(body)?
-    };
+    let input = if body.is_empty() { Value::Object(Map::new()) } else { input(body)? };
     parse_operation(service, operation, input, unknown_operation, |why| {
         ApiError::new("SerializationException", why)
     })
@@ -55,12 +45,8 @@ fn service(prefix: &str) -> Option<Service> {
 
 /// A member that is null is a member that is absent (documented: Smithy, AWS JSON 1.1 protocol).
 fn input(body: &[u8]) -> Result<Value, ApiError> {
-    let mut value: Value = serde_json::from_slice(body).map_err(|e| {
-        ApiError::new(
-            "SerializationException",
-            format!("Could not parse the request: {e}"),
-        )
-    })?;
+    let mut value: Value = serde_json::from_slice(body)
+        .map_err(|e| ApiError::new("SerializationException", format!("Could not parse the request: {e}")))?;
     drop_nulls(&mut value);
     Ok(value)
 }
@@ -81,12 +67,7 @@ fn unknown_operation() -> ApiError {
 }
 
 pub(super) fn answer(value: &Value) -> Rendered {
-    Rendered {
-        status: 200,
-        content_type: CONTENT_TYPE,
-        error_type: None,
-        body: value.to_string(),
-    }
+    Rendered { status: 200, content_type: CONTENT_TYPE, error_type: None, body: value.to_string() }
 }
 
 pub(super) fn error(error: &ApiError) -> Rendered {

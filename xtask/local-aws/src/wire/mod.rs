@@ -70,12 +70,9 @@ pub fn render(call: &Call, request_id: &str, answer: Result<&serde_json::Value, 
 
 /// The shape of a signature; whose key it is and whether it is right is not asked.
 fn is_signed(headers: &HeaderMap) -> bool {
-    headers
-        .get(AUTHORIZATION)
-        .and_then(|v| v.to_str().ok())
-        .is_some_and(|v| {
-            v.starts_with("AWS4-HMAC-SHA256 ") && v.contains("Credential=") && v.contains("Signature=")
-        })
+    headers.get(AUTHORIZATION).and_then(|v| v.to_str().ok()).is_some_and(|v| {
+        v.starts_with("AWS4-HMAC-SHA256 ") && v.contains("Credential=") && v.contains("Signature=")
+    })
 }
 
 /// HTTP's word for a fault. The query protocols answer 403 to a call that is

@@ -109,25 +109,14 @@ fn text_is_read_as_the_type_asks() -> Result<(), serde_json::Error> {
         absent: Option<u16>,
     }
     let input: Input = tree::from_tree(json!({"Port": "-1", "DryRun": "true", "Names": ["1"]}))?;
-    assert_eq!(
-        input,
-        Input {
-            port: -1,
-            dry_run: Some(true),
-            names: vec!["1".into()],
-            absent: None
-        }
-    );
+    assert_eq!(input, Input { port: -1, dry_run: Some(true), names: vec!["1".into()], absent: None });
     assert!(tree::from_tree::<Input>(json!({"Port": "x"})).is_err());
     Ok(())
 }
 
 #[test]
 fn an_ec2_answer() {
-    let call = Call {
-        protocol: Protocol::Ec2,
-        operation: "DescribeVpcs".into(),
-    };
+    let call = Call { protocol: Protocol::Ec2, operation: "DescribeVpcs".into() };
     let value =
         json!({"vpcSet": [{"vpcId": "vpc-1", "isDefault": true, "n": 3, "t": "<&>", "z": null}], "e": []});
     assert_snapshot!(render(&call, "ID", Ok(&value)).body, @r#"
@@ -138,10 +127,7 @@ fn an_ec2_answer() {
 
 #[test]
 fn a_json_error_has_its_further_members() {
-    let call = Call {
-        protocol: Protocol::Json,
-        operation: "CreateService".into(),
-    };
+    let call = Call { protocol: Protocol::Json, operation: "CreateService".into() };
     let error = ApiError::new("PlatformUnknownException", "no").with("resourceIds", json!(["a"]));
     let rendered = render(&call, "ID", Err(&error));
     assert_eq!(rendered.error_type.as_deref(), Some("PlatformUnknownException"));

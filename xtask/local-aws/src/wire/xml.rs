@@ -60,12 +60,7 @@ pub(super) fn query_error(request_id: &str, error: &ApiError) -> Rendered {
 }
 
 fn rendered(status: u16, body: String) -> Rendered {
-    Rendered {
-        status,
-        content_type: "text/xml;charset=UTF-8",
-        error_type: None,
-        body,
-    }
+    Rendered { status, content_type: "text/xml;charset=UTF-8", error_type: None, body }
 }
 
 fn members(value: &Value, list_element: &str) -> String {

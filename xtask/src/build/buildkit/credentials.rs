@@ -22,11 +22,7 @@ pub(crate) async fn for_registries(
     // Helpers are programs, and some ask the network.
     let lookups = registries.into_iter().map(|registry| {
         tokio::task::spawn_blocking(move || {
-            let key = if registry == DOCKER_HUB {
-                HUB_CONFIG_KEY
-            } else {
-                &registry
-            };
+            let key = if registry == DOCKER_HUB { HUB_CONFIG_KEY } else { &registry };
             let credential = docker_credential::get_credential(key);
             (registry, credential)
         })
@@ -35,18 +31,12 @@ pub(crate) async fn for_registries(
     for lookup in futures_util::future::join_all(lookups).await {
         match lookup {
             Ok((registry, Ok(credential))) => {
-                let host = if registry == DOCKER_HUB {
-                    HUB_HOST
-                } else {
-                    &registry
-                };
+                let host = if registry == DOCKER_HUB { HUB_HOST } else { &registry };
                 found.insert(host.to_owned(), credentials(credential, host));
             }
             Ok((registry, Err(error))) => {
                 if let Some(reason) = problem(&error) {
-                    events.warn(format!(
-                        "no login for `{registry}`: {reason}; it is asked without one"
-                    ));
+                    events.warn(format!("no login for `{registry}`: {reason}; it is asked without one"));
                 }
             }
             Err(_) => events.warn("a credential helper could not be waited for"),
@@ -58,11 +48,9 @@ pub(crate) async fn for_registries(
 fn credentials(credential: DockerCredential, host: &str) -> DockerCredentials {
     let serveraddress = Some(host.to_owned());
     match credential {
-        DockerCredential::IdentityToken(token) => DockerCredentials {
-            identitytoken: Some(token),
-            serveraddress,
-            ..DockerCredentials::default()
-        },
+        DockerCredential::IdentityToken(token) => {
+            DockerCredentials { identitytoken: Some(token), serveraddress, ..DockerCredentials::default() }
+        }
         DockerCredential::UsernamePassword(username, password) => DockerCredentials {
             username: Some(username),
             password: Some(password),
@@ -83,10 +71,9 @@ fn problem(error: &CredentialRetrievalError) -> Option<String> {
             None
         }
         // The output of a failed helper may hold anything, so only its first line of complaint is shown.
-        CredentialRetrievalError::HelperFailure { helper, stderr, .. } => Some(format!(
-            "`{helper}` failed: {}",
-            stderr.lines().next().unwrap_or("it said nothing")
-        )),
+        CredentialRetrievalError::HelperFailure { helper, stderr, .. } => {
+            Some(format!("`{helper}` failed: {}", stderr.lines().next().unwrap_or("it said nothing")))
+        }
         other => Some(other.to_string()),
     }
 }
@@ -103,10 +90,7 @@ mod tests {
             stderr: stderr.to_owned(),
         };
         assert_eq!(problem(&CredentialRetrievalError::NoCredentialConfigured), None);
-        assert_eq!(
-            problem(&helper("credentials not found in native keychain\n", "")),
-            None
-        );
+        assert_eq!(problem(&helper("credentials not found in native keychain\n", "")), None);
         insta::assert_snapshot!(problem(&helper("", "token expired\nmore")).expect("is one"), @"`docker-credential-x` failed: token expired");
     }
 }

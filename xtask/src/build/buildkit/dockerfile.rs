@@ -33,20 +33,14 @@ pub(crate) fn registries(dockerfile: &str, args: &BTreeMap<String, String>) -> B
 fn frontend(dockerfile: &str) -> Option<&str> {
     let directives = dockerfile.lines().map_while(|line| line.trim().strip_prefix('#'));
     let mut pairs = directives.filter_map(|line| line.split_once('='));
-    pairs
-        .find(|(key, _)| key.trim().eq_ignore_ascii_case("syntax"))
-        .map(|(_, value)| value.trim())
+    pairs.find(|(key, _)| key.trim().eq_ignore_ascii_case("syntax")).map(|(_, value)| value.trim())
 }
 
 /// Logical lines: comments out, continued lines joined.
 fn instructions(dockerfile: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut open = String::new();
-    for line in dockerfile
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-    {
+    for line in dockerfile.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
         match line.strip_suffix('\\').or_else(|| line.strip_suffix('`')) {
             Some(part) => {
                 open.push_str(part);
@@ -73,10 +67,7 @@ fn from(
     stages: &mut BTreeSet<String>,
     registries: &mut BTreeSet<String>,
 ) {
-    let words: Vec<&str> = rest
-        .split_whitespace()
-        .filter(|word| !word.starts_with("--"))
-        .collect();
+    let words: Vec<&str> = rest.split_whitespace().filter(|word| !word.starts_with("--")).collect();
     let Some(image) = words.first().map(|image| expand(image, variables)) else {
         return;
     };
@@ -95,10 +86,7 @@ fn sources(rest: &str) -> impl Iterator<Item = &str> {
     let options = rest.split_whitespace().take_while(|word| word.starts_with("--"));
     options
         .flat_map(|word| word.trim_start_matches("--").split(','))
-        .filter_map(|part| {
-            part.strip_prefix("from=")
-                .or_else(|| part.strip_prefix("mount=from="))
-        })
+        .filter_map(|part| part.strip_prefix("from=").or_else(|| part.strip_prefix("mount=from=")))
 }
 
 fn is_image(name: &str, stages: &BTreeSet<String>) -> bool {
@@ -123,13 +111,8 @@ fn expand(text: &str, variables: &BTreeMap<String, String>) -> String {
     let (value, rest) = match rest.strip_prefix('{').and_then(|rest| rest.split_once('}')) {
         Some((inner, rest)) => (braced(inner, variables), rest),
         None => {
-            let end = rest
-                .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-                .unwrap_or(rest.len());
-            (
-                variables.get(&rest[..end]).cloned().unwrap_or_default(),
-                &rest[end..],
-            )
+            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+            (variables.get(&rest[..end]).cloned().unwrap_or_default(), &rest[end..])
         }
     };
     format!("{before}{value}{}", expand(rest, variables))
@@ -138,9 +121,7 @@ fn expand(text: &str, variables: &BTreeMap<String, String>) -> String {
 fn braced(inner: &str, variables: &BTreeMap<String, String>) -> String {
     let (name, operator, word) = match inner.split_once(":-").map(|(n, w)| (n, '-', w)) {
         Some(parts) => parts,
-        None => inner
-            .split_once(":+")
-            .map_or((inner, ' ', ""), |(n, w)| (n, '+', w)),
+        None => inner.split_once(":+").map_or((inner, ' ', ""), |(n, w)| (n, '+', w)),
     };
     let value = variables.get(name).filter(|value| !value.is_empty());
     match (operator, value) {
@@ -155,14 +136,8 @@ mod tests {
     use super::*;
 
     fn found(dockerfile: &str, args: &[(&str, &str)]) -> String {
-        let args = args
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
-        registries(dockerfile, &args)
-            .into_iter()
-            .collect::<Vec<_>>()
-            .join(" ")
+        let args = args.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        registries(dockerfile, &args).into_iter().collect::<Vec<_>>().join(" ")
     }
 
     #[test]
@@ -185,10 +160,7 @@ mod tests {
         let dockerfile = "ARG REGISTRY=ghcr.io\nARG BASE=${REGISTRY}/base\nFROM ${BASE}:1\n";
         assert_eq!(found(dockerfile, &[]), "ghcr.io");
         assert_eq!(found(dockerfile, &[("REGISTRY", "quay.io")]), "quay.io");
-        assert_eq!(
-            found("ARG R\nFROM ${R:-mcr.microsoft.com}/x\n", &[]),
-            "mcr.microsoft.com"
-        );
+        assert_eq!(found("ARG R\nFROM ${R:-mcr.microsoft.com}/x\n", &[]), "mcr.microsoft.com");
         assert_eq!(found("ARG R=a\nFROM ${R:+gcr.io/}x", &[]), "gcr.io");
     }
 

@@ -58,11 +58,7 @@ pub(crate) async fn build(
         }
     }
     let id = id.ok_or_else(|| failed(request.name, &trace, "the engine reported no image"))?;
-    let done = if before.contains(&id) {
-        Done::Unchanged
-    } else {
-        Done::Changed
-    };
+    let done = if before.contains(&id) { Done::Unchanged } else { Done::Changed };
     Ok((id, done))
 }
 
@@ -79,11 +75,7 @@ fn supported(engine: &Engine, name: &str) -> Result<()> {
 }
 
 fn options(request: &Request<'_>) -> BuildImageOptions {
-    let args = request
-        .args
-        .iter()
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
+    let args = request.args.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     BuildImageOptions {
         dockerfile: request.dockerfile.to_owned(),
         target: request.target.unwrap_or_default().to_owned(),
@@ -100,11 +92,7 @@ fn options(request: &Request<'_>) -> BuildImageOptions {
 fn session() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
-    format!(
-        "xtask-{}-{since}-{}",
-        std::process::id(),
-        NEXT.fetch_add(1, Ordering::Relaxed)
-    )
+    format!("xtask-{}-{since}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 fn receive(info: BuildInfo, trace: &mut Trace, step: &Running) -> Option<String> {
@@ -126,10 +114,7 @@ fn receive(info: BuildInfo, trace: &mut Trace, step: &Running) -> Option<String>
 fn failed(name: &str, trace: &Trace, cause: impl ToString) -> Error {
     let cause = cause.to_string();
     let error = match trace.failed_step() {
-        Some(step) => Error::new(
-            Kind::Build,
-            format!("building `{name}` failed at `{}`", step.name),
-        ),
+        Some(step) => Error::new(Kind::Build, format!("building `{name}` failed at `{}`", step.name)),
         None => Error::new(Kind::Build, format!("building `{name}` failed")),
     };
     let log = trace.failed_step().map(|step| step.log()).unwrap_or_default();
@@ -143,12 +128,7 @@ fn failed(name: &str, trace: &Trace, cause: impl ToString) -> Error {
 
 fn hint(cause: &str) -> Option<&'static str> {
     let has = |needles: &[&str]| needles.iter().any(|needle| cause.contains(needle));
-    if has(&[
-        "no basic auth credentials",
-        "pull access denied",
-        "authorization failed",
-        "401 Unauthorized",
-    ]) {
+    if has(&["no basic auth credentials", "pull access denied", "authorization failed", "401 Unauthorized"]) {
         return Some(
             "a base image needs a login: `docker login REGISTRY`, or a credential helper in Docker's configuration",
         );
@@ -161,12 +141,7 @@ fn hint(cause: &str) -> Option<&'static str> {
             "the engine cannot run programs of this platform: install QEMU's binfmt handlers (`docker run --privileged tonistiigi/binfmt --install all`)",
         );
     }
-    if has(&[
-        "i/o timeout",
-        "connection refused",
-        "no such host",
-        "TLS handshake timeout",
-    ]) {
+    if has(&["i/o timeout", "connection refused", "no such host", "TLS handshake timeout"]) {
         return Some("the engine could not reach a registry: check its network and proxy settings");
     }
     None

@@ -92,11 +92,7 @@ impl Trace {
 impl Step {
     /// The last lines, for the error.
     pub(super) fn log(&self) -> String {
-        self.tail
-            .iter()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join("\n")
+        self.tail.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
     }
 
     fn write(&mut self, bytes: &[u8]) -> Vec<String> {
@@ -106,10 +102,7 @@ impl Step {
         };
         let rest = self.open.split_off(end + 1);
         let complete = std::mem::replace(&mut self.open, rest);
-        let lines: Vec<String> = String::from_utf8_lossy(&complete)
-            .lines()
-            .map(last_state)
-            .collect();
+        let lines: Vec<String> = String::from_utf8_lossy(&complete).lines().map(last_state).collect();
         lines.iter().for_each(|line| self.keep(line));
         lines
     }
@@ -147,11 +140,7 @@ fn is_cancelled(error: &str) -> bool {
 
 fn verdict(vertex: &Vertex) -> String {
     if !vertex.error.is_empty() {
-        return if is_cancelled(&vertex.error) {
-            "cancelled".to_owned()
-        } else {
-            "failed".to_owned()
-        };
+        return if is_cancelled(&vertex.error) { "cancelled".to_owned() } else { "failed".to_owned() };
     }
     if vertex.cached {
         return "cached".to_owned();
@@ -187,28 +176,17 @@ mod tests {
             }
             vertex
         });
-        let logs = json["logs"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|log| VertexLog {
-                vertex: text(log, "vertex"),
-                msg: text(log, "msg").into_bytes(),
-                ..VertexLog::default()
-            });
-        StatusResponse {
-            vertexes: vertexes.collect(),
-            logs: logs.collect(),
-            ..StatusResponse::default()
-        }
+        let logs = json["logs"].as_array().into_iter().flatten().map(|log| VertexLog {
+            vertex: text(log, "vertex"),
+            msg: text(log, "msg").into_bytes(),
+            ..VertexLog::default()
+        });
+        StatusResponse { vertexes: vertexes.collect(), logs: logs.collect(), ..StatusResponse::default() }
     }
 
     fn lines(updates: Vec<serde_json::Value>) -> (Trace, String) {
         let mut trace = Trace::default();
-        let lines: Vec<String> = updates
-            .into_iter()
-            .flat_map(|u| trace.update(status(u)).lines)
-            .collect();
+        let lines: Vec<String> = updates.into_iter().flat_map(|u| trace.update(status(u)).lines).collect();
         (trace, lines.join("\n"))
     }
 

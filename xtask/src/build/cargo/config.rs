@@ -23,18 +23,13 @@ impl CargoConfig {
         {
             places.push(home);
         }
-        let tables = places
-            .iter()
-            .map(|place| table(place))
-            .collect::<Result<Vec<_>>>()?;
+        let tables = places.iter().map(|place| table(place)).collect::<Result<Vec<_>>>()?;
         Ok(Self(tables.into_iter().flatten().collect()))
     }
 
     /// `target.<triple>.linker`
     pub(super) fn linker(&self, triple: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find_map(|table| at(table, &["target", triple, "linker"])?.as_str())
+        self.0.iter().find_map(|table| at(table, &["target", triple, "linker"])?.as_str())
     }
 
     /// Whether some `target.….rustflags` applies or may apply; cargo then ignores `build.rustflags`.
@@ -47,11 +42,7 @@ impl CargoConfig {
 
     /// `build.rustflags` of all files, in cargo's order: nearer files add to the end.
     pub(super) fn build_rustflags(&self) -> Vec<String> {
-        let lists = self
-            .0
-            .iter()
-            .rev()
-            .filter_map(|table| at(table, &["build", "rustflags"]));
+        let lists = self.0.iter().rev().filter_map(|table| at(table, &["build", "rustflags"]));
         lists.flat_map(words).collect()
     }
 
@@ -66,11 +57,8 @@ fn table(place: &Path) -> Result<Option<Table>> {
     for path in [place.join("config"), place.join("config.toml")] {
         if let Ok(text) = std::fs::read_to_string(&path) {
             return toml::from_str(&text).map(Some).map_err(|e| {
-                Error::new(
-                    Kind::Build,
-                    format!("cargo's configuration `{}` is not valid", path.display()),
-                )
-                .caused_by(e)
+                Error::new(Kind::Build, format!("cargo's configuration `{}` is not valid", path.display()))
+                    .caused_by(e)
             });
         }
     }
@@ -80,21 +68,14 @@ fn table(place: &Path) -> Result<Option<Table>> {
 fn at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Value> {
     let (first, rest) = path.split_first()?;
     let value = table.get(*first)?;
-    if rest.is_empty() {
-        Some(value)
-    } else {
-        at(value.as_table()?, rest)
-    }
+    if rest.is_empty() { Some(value) } else { at(value.as_table()?, rest) }
 }
 
 /// An array of strings, or one string to be split at blanks.
 fn words(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) => text.split_whitespace().map(str::to_owned).collect(),
-        Value::Array(items) => items
-            .iter()
-            .filter_map(|item| item.as_str().map(str::to_owned))
-            .collect(),
+        Value::Array(items) => items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect(),
         _ => Vec::new(),
     }
 }
@@ -112,10 +93,7 @@ mod tests {
                 dir.path().join("work/.cargo"),
                 "build.rustflags = '-C opt-level=1'\n[target.t]\nlinker = 'outer'",
             ),
-            (
-                inner.join(".cargo"),
-                "build.rustflags = ['--cfg', 'x']\n[target.t]\nlinker = 'inner'",
-            ),
+            (inner.join(".cargo"), "build.rustflags = ['--cfg', 'x']\n[target.t]\nlinker = 'inner'"),
         ] {
             std::fs::create_dir_all(&place).expect("mkdir");
             std::fs::write(place.join("config.toml"), text).expect("write");

@@ -46,10 +46,7 @@ pub(super) fn choose(toolchain: &Toolchain, platform: Platform) -> Result<Link> 
 fn with_musl(toolchain: &Toolchain, arch: &str, triple: String) -> Result<Link> {
     let native = toolchain.host.starts_with(&format!("{arch}-")) && toolchain.host.contains("-linux-");
     if native || configured_linker(toolchain, &triple) {
-        return Ok(Link {
-            triple,
-            ..Link::default()
-        });
+        return Ok(Link { triple, ..Link::default() });
     }
     let candidates = [format!("{arch}-linux-musl-gcc"), format!("{arch}-linux-gnu-gcc")];
     let found = candidates.iter().find(|name| toolchain.linkers.contains(*name));
@@ -58,11 +55,7 @@ fn with_musl(toolchain: &Toolchain, arch: &str, triple: String) -> Result<Link> 
         None if toolchain.rust_lld => "rust-lld",
         None => return Err(no_linker(arch, &triple)),
     };
-    Ok(Link {
-        config: vec![format!("target.{triple}.linker=\"{linker}\"")],
-        triple,
-        env: None,
-    })
+    Ok(Link { config: vec![format!("target.{triple}.linker=\"{linker}\"")], triple, env: None })
 }
 
 fn configured_linker(toolchain: &Toolchain, triple: &str) -> bool {
@@ -86,45 +79,23 @@ fn no_linker(arch: &str, triple: &str) -> Error {
 fn with_glibc(toolchain: &Toolchain, triple: String) -> Link {
     let own = |name: &str| toolchain.env.get(name).filter(|value| !value.is_empty());
     if let Some(flags) = toolchain.env.get("CARGO_ENCODED_RUSTFLAGS") {
-        let parts: Vec<&str> = flags
-            .split(SEPARATOR)
-            .filter(|flag| !flag.is_empty())
-            .chain(STATIC)
-            .collect();
+        let parts: Vec<&str> = flags.split(SEPARATOR).filter(|flag| !flag.is_empty()).chain(STATIC).collect();
         let env = Some(("CARGO_ENCODED_RUSTFLAGS", parts.join(SEPARATOR)));
-        return Link {
-            triple,
-            config: Vec::new(),
-            env,
-        };
+        return Link { triple, config: Vec::new(), env };
     }
     if let Some(flags) = own("RUSTFLAGS") {
         let env = Some(("RUSTFLAGS", format!("{flags} {}", STATIC.join(" "))));
-        return Link {
-            triple,
-            config: Vec::new(),
-            env,
-        };
+        return Link { triple, config: Vec::new(), env };
     }
     let mut flags = shadowed(toolchain, &triple);
     flags.extend(STATIC.map(str::to_owned));
-    let flags: Vec<String> = flags
-        .iter()
-        .map(|flag| toml::Value::String(flag.clone()).to_string())
-        .collect();
-    Link {
-        config: vec![format!("target.{triple}.rustflags=[{}]", flags.join(","))],
-        triple,
-        env: None,
-    }
+    let flags: Vec<String> = flags.iter().map(|flag| toml::Value::String(flag.clone()).to_string()).collect();
+    Link { config: vec![format!("target.{triple}.rustflags=[{}]", flags.join(","))], triple, env: None }
 }
 
 /// The user's flags for every target, which ours for one target would hide.
 fn shadowed(toolchain: &Toolchain, triple: &str) -> Vec<String> {
-    let variable = format!(
-        "CARGO_TARGET_{}_RUSTFLAGS",
-        triple.to_uppercase().replace('-', "_")
-    );
+    let variable = format!("CARGO_TARGET_{}_RUSTFLAGS", triple.to_uppercase().replace('-', "_"));
     if toolchain.env.contains_key(&variable) || toolchain.config.has_target_rustflags(triple) {
         return Vec::new();
     }
@@ -157,13 +128,7 @@ mod tests {
     #[test]
     fn musl_is_static_by_itself() {
         let link = choose(&toolchain(GNU, &[GNU, MUSL]), Platform::LinuxAmd64).expect("links");
-        assert_eq!(
-            link,
-            Link {
-                triple: MUSL.to_owned(),
-                ..Link::default()
-            }
-        );
+        assert_eq!(link, Link { triple: MUSL.to_owned(), ..Link::default() });
     }
 
     #[test]
@@ -176,22 +141,15 @@ mod tests {
     #[test]
     fn the_users_flags_stay() {
         let mut with_env = toolchain(GNU, &[GNU]);
-        with_env
-            .env
-            .insert("RUSTFLAGS".to_owned(), "-C target-cpu=native".to_owned());
+        with_env.env.insert("RUSTFLAGS".to_owned(), "-C target-cpu=native".to_owned());
         let link = choose(&with_env, Platform::LinuxAmd64).expect("links");
         assert_eq!(
             link.env,
-            Some((
-                "RUSTFLAGS",
-                "-C target-cpu=native -C target-feature=+crt-static".to_owned()
-            ))
+            Some(("RUSTFLAGS", "-C target-cpu=native -C target-feature=+crt-static".to_owned()))
         );
         assert!(link.config.is_empty());
 
-        with_env
-            .env
-            .insert("CARGO_ENCODED_RUSTFLAGS".to_owned(), "--cfg\x1fa b".to_owned());
+        with_env.env.insert("CARGO_ENCODED_RUSTFLAGS".to_owned(), "--cfg\x1fa b".to_owned());
         let link = choose(&with_env, Platform::LinuxAmd64).expect("links");
         let expected = "--cfg\x1fa b\x1f-C\x1ftarget-feature=+crt-static".to_owned();
         assert_eq!(link.env, Some(("CARGO_ENCODED_RUSTFLAGS", expected)));
@@ -205,21 +163,14 @@ mod tests {
             "build.rustflags = ['--cfg', 'x']\n[target.x86_64-unknown-linux-gnu]\nrustflags = ['-Cy']",
         );
         let link = choose(&with_config, Platform::LinuxAmd64).expect("links");
-        assert!(
-            !link.config.join(" ").contains("--cfg"),
-            "cargo ignores build.rustflags here"
-        );
+        assert!(!link.config.join(" ").contains("--cfg"), "cargo ignores build.rustflags here");
     }
 
     #[test]
     fn crossing_takes_the_users_linker_then_a_gcc_then_rust_lld() {
         let mut mac = toolchain("aarch64-apple-darwin", &["aarch64-apple-darwin", MUSL]);
-        let linker = |toolchain: &Toolchain| {
-            choose(toolchain, Platform::LinuxAmd64)
-                .expect("links")
-                .config
-                .join(" ")
-        };
+        let linker =
+            |toolchain: &Toolchain| choose(toolchain, Platform::LinuxAmd64).expect("links").config.join(" ");
         mac.rust_lld = true;
         insta::assert_snapshot!(linker(&mac), @r#"target.x86_64-unknown-linux-musl.linker="rust-lld""#);
         mac.linkers.insert("x86_64-linux-gnu-gcc".to_owned());
@@ -236,11 +187,8 @@ mod tests {
         insta::assert_snapshot!(error, @"this Rust toolchain (host `x86_64-unknown-linux-gnu`) cannot link static executables for linux/arm64");
         insta::assert_snapshot!(error.hints[0], @"`rustup target add aarch64-unknown-linux-musl`");
 
-        let error = choose(
-            &toolchain(GNU, &["aarch64-unknown-linux-musl"]),
-            Platform::LinuxArm64,
-        )
-        .expect_err("cannot");
+        let error = choose(&toolchain(GNU, &["aarch64-unknown-linux-musl"]), Platform::LinuxArm64)
+            .expect_err("cannot");
         insta::assert_snapshot!(error, @"there is no linker for `aarch64-unknown-linux-musl` on this host");
         assert!(error.hints[0].contains("apt install gcc-aarch64-linux-gnu"));
     }

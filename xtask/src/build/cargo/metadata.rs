@@ -62,11 +62,7 @@ impl Workspace {
                 let names: Vec<String> = several.iter().map(|p| format!("`{}`", p.name)).collect();
                 Err(Error::new(
                     Kind::Build,
-                    format!(
-                        "the binary `{}` is in several packages: {}",
-                        image.bin,
-                        names.join(", ")
-                    ),
+                    format!("the binary `{}` is in several packages: {}", image.bin, names.join(", ")),
                 )
                 .hint("say which one with `package`"))
             }
@@ -76,16 +72,13 @@ impl Workspace {
     fn missing(&self, image: &BinImage, elsewhere: &[&Package]) -> Error {
         let bin = &image.bin;
         match (&image.package, elsewhere.first()) {
-            (Some(package), Some(other)) => Error::new(
-                Kind::Build,
-                format!("the package `{package}` has no binary `{bin}`"),
-            )
-            .hint(format!("the package `{}` has one", other.name)),
+            (Some(package), Some(other)) => {
+                Error::new(Kind::Build, format!("the package `{package}` has no binary `{bin}`"))
+                    .hint(format!("the package `{}` has one", other.name))
+            }
             _ => {
-                let error = Error::new(
-                    Kind::Build,
-                    format!("no package of this workspace has a binary `{bin}`"),
-                );
+                let error =
+                    Error::new(Kind::Build, format!("no package of this workspace has a binary `{bin}`"));
                 match self.similar(bin) {
                     Some(hint) => error.hint(hint),
                     None => error,
@@ -95,11 +88,7 @@ impl Workspace {
     }
 
     fn similar(&self, bin: &str) -> Option<String> {
-        let names = self
-            .packages
-            .iter()
-            .flat_map(|p| &p.targets)
-            .filter(|t| t.is_bin());
+        let names = self.packages.iter().flat_map(|p| &p.targets).filter(|t| t.is_bin());
         let names: std::collections::BTreeSet<&str> = names.map(|t| t.name.as_str()).collect();
         let nearest = names
             .iter()
@@ -114,9 +103,7 @@ impl Workspace {
 
 impl Package {
     fn has(&self, bin: &str) -> bool {
-        self.targets
-            .iter()
-            .any(|target| target.is_bin() && target.name == bin)
+        self.targets.iter().any(|target| target.is_bin() && target.name == bin)
     }
 }
 
@@ -130,17 +117,12 @@ impl Target {
 impl Workspace {
     /// For tests: packages and their binaries.
     pub(super) fn of(packages: &[(&str, &[&str])]) -> Self {
-        let target = |name: &&str| Target {
-            name: (*name).to_owned(),
-            kind: vec!["bin".to_owned()],
-        };
+        let target = |name: &&str| Target { name: (*name).to_owned(), kind: vec!["bin".to_owned()] };
         let package = |(name, bins): &(&str, &[&str])| Package {
             name: (*name).to_owned(),
             id: format!("path+file:///w#{name}"),
             targets: bins.iter().map(target).collect(),
         };
-        Self {
-            packages: packages.iter().map(package).collect(),
-        }
+        Self { packages: packages.iter().map(package).collect() }
     }
 }

@@ -65,19 +65,14 @@ fn group(
     let mut groups: BTreeMap<Key, Group> = BTreeMap::new();
     let mut failures = Vec::new();
     for (index, image, platform) in images {
-        let found = workspace
-            .find(image)
-            .and_then(|binary| Ok((binary, link::choose(toolchain, *platform)?)));
+        let found =
+            workspace.find(image).and_then(|binary| Ok((binary, link::choose(toolchain, *platform)?)));
         match found {
             Err(error) => failures.push((*index, error)),
             Ok((binary, link)) => {
                 let key = key(image, *platform);
                 let group = groups.entry(key.clone());
-                let group = group.or_insert_with(|| Group {
-                    key,
-                    members: BTreeMap::new(),
-                    link,
-                });
+                let group = group.or_insert_with(|| Group { key, members: BTreeMap::new(), link });
                 group.members.insert(*index, binary);
             }
         }
@@ -91,12 +86,7 @@ fn key(image: &BinImage, platform: Platform) -> Key {
     let mut features = image.features.clone();
     features.sort();
     features.dedup();
-    Key {
-        platform,
-        profile: image.profile.clone(),
-        features,
-        default_features: image.default_features,
-    }
+    Key { platform, profile: image.profile.clone(), features, default_features: image.default_features }
 }
 
 impl Group {
@@ -144,15 +134,12 @@ impl Group {
             // A feature is the package's own; with several packages cargo wants to know whose.
             match feature.contains('/') {
                 true => add("--features", feature),
-                false => packages
-                    .iter()
-                    .for_each(|package| add("--features", &format!("{package}/{feature}"))),
+                false => {
+                    packages.iter().for_each(|package| add("--features", &format!("{package}/{feature}")))
+                }
             }
         }
-        self.link
-            .config
-            .iter()
-            .for_each(|setting| add("--config", setting));
+        self.link.config.iter().for_each(|setting| add("--config", setting));
         if !self.key.default_features {
             arguments.push("--no-default-features".to_owned());
         }

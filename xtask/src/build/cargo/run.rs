@@ -52,19 +52,13 @@ fn is_cargos(name: &str) -> bool {
 
 /// Runs a short command to its end; what it printed.
 pub(super) async fn output(command: std::process::Command, what: &str) -> Result<Vec<u8>> {
-    let output = Command::from(command)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await;
+    let output = Command::from(command).stdin(Stdio::null()).kill_on_drop(true).output().await;
     let output = output.map_err(|e| not_started(what, e))?;
     if output.status.success() {
         return Ok(output.stdout);
     }
-    Err(
-        Error::new(Kind::Build, format!("`{what}` failed ({})", output.status))
-            .detail(String::from_utf8_lossy(&output.stderr).trim_end().to_owned()),
-    )
+    Err(Error::new(Kind::Build, format!("`{what}` failed ({})", output.status))
+        .detail(String::from_utf8_lossy(&output.stderr).trim_end().to_owned()))
 }
 
 fn not_started(what: &str, e: std::io::Error) -> Error {
@@ -172,14 +166,7 @@ async fn stream(output: Option<impl AsyncRead + Unpin>, step: &Running) -> VecDe
 
 /// `Compiling x v1.0`, `Blocking waiting for …`, without colours.
 fn activity(line: &str) -> Option<String> {
-    const VERBS: [&str; 6] = [
-        "Compiling",
-        "Building",
-        "Downloading",
-        "Downloaded",
-        "Updating",
-        "Blocking",
-    ];
+    const VERBS: [&str; 6] = ["Compiling", "Building", "Downloading", "Downloaded", "Updating", "Blocking"];
     let plain = without_escapes(line);
     let text = plain.trim();
     let (verb, _) = text.split_once(' ')?;
@@ -201,15 +188,8 @@ fn without_escapes(line: &str) -> String {
 }
 
 fn failed(group: &Group, tail: &VecDeque<String>) -> Error {
-    let text = tail
-        .iter()
-        .map(|line| without_escapes(line))
-        .collect::<Vec<_>>()
-        .join("\n");
-    let error = Error::new(
-        Kind::Build,
-        format!("`cargo build` failed for {}", group.subject()),
-    );
+    let text = tail.iter().map(|line| without_escapes(line)).collect::<Vec<_>>().join("\n");
+    let error = Error::new(Kind::Build, format!("`cargo build` failed for {}", group.subject()));
     hints(&text, &group.link.triple)
         .into_iter()
         .fold(error, Error::hint)
@@ -260,9 +240,7 @@ mod tests {
             r#"{"reason":"build-finished","success":true}"#,
         ];
         let (mut built, mut fresh) = (Built::new(), true);
-        lines
-            .iter()
-            .for_each(|line| artifact(line, &mut built, &mut fresh));
+        lines.iter().for_each(|line| artifact(line, &mut built, &mut fresh));
         let expected = (("p".to_owned(), "server".to_owned()), PathBuf::from("/t/server"));
         assert_eq!(built, Built::from([expected]));
         assert!(fresh, "a library is not what was asked for");
@@ -277,22 +255,12 @@ mod tests {
 
     #[test]
     fn variables_of_the_outer_cargo_go_and_the_users_stay() {
-        for gone in [
-            "CARGO_MANIFEST_DIR",
-            "CARGO_PKG_NAME",
-            "CARGO_BIN_NAME",
-            "OUT_DIR",
-        ] {
+        for gone in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_BIN_NAME", "OUT_DIR"] {
             assert!(is_cargos(gone), "{gone}");
         }
-        for kept in [
-            "CARGO_HOME",
-            "CARGO_TARGET_DIR",
-            "CARGO_BUILD_JOBS",
-            "RUSTFLAGS",
-            "RUSTUP_TOOLCHAIN",
-            "CARGO",
-        ] {
+        for kept in
+            ["CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_BUILD_JOBS", "RUSTFLAGS", "RUSTUP_TOOLCHAIN", "CARGO"]
+        {
             assert!(!is_cargos(kept), "{kept}");
         }
     }

@@ -27,12 +27,8 @@ pub(crate) struct Toolchain {
 }
 
 /// Cross linkers that work with the musl targets, which bring their own start files and libc.
-pub(super) const LINKERS: [&str; 4] = [
-    "x86_64-linux-musl-gcc",
-    "aarch64-linux-musl-gcc",
-    "x86_64-linux-gnu-gcc",
-    "aarch64-linux-gnu-gcc",
-];
+pub(super) const LINKERS: [&str; 4] =
+    ["x86_64-linux-musl-gcc", "aarch64-linux-musl-gcc", "x86_64-linux-gnu-gcc", "aarch64-linux-gnu-gcc"];
 
 impl Toolchain {
     /// Asks rustc and looks around.
@@ -42,10 +38,7 @@ impl Toolchain {
             shell.change_dir(root);
             let rustc = std::env::var_os("RUSTC").map_or_else(|| PathBuf::from("rustc"), PathBuf::from);
             let rustc = &rustc;
-            (
-                run::clean(cmd!(shell, "{rustc} -vV")),
-                run::clean(cmd!(shell, "{rustc} --print sysroot")),
-            )
+            (run::clean(cmd!(shell, "{rustc} -vV")), run::clean(cmd!(shell, "{rustc} --print sysroot")))
         };
         let (version, sysroot) = tokio::try_join!(
             run::output(version, "rustc -vV"),
@@ -55,16 +48,8 @@ impl Toolchain {
         let rustlib = PathBuf::from(String::from_utf8_lossy(&sysroot).trim()).join("lib/rustlib");
         Ok(Self {
             targets: installed(&rustlib),
-            rust_lld: rustlib
-                .join(&host)
-                .join("bin")
-                .join(executable("rust-lld"))
-                .exists(),
-            linkers: LINKERS
-                .into_iter()
-                .filter(|name| on_path(name))
-                .map(str::to_owned)
-                .collect(),
+            rust_lld: rustlib.join(&host).join("bin").join(executable("rust-lld")).exists(),
+            linkers: LINKERS.into_iter().filter(|name| on_path(name)).map(str::to_owned).collect(),
             config: CargoConfig::read(root)?,
             env: std::env::vars_os()
                 .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
@@ -86,12 +71,8 @@ fn installed(rustlib: &Path) -> BTreeSet<String> {
     entries
         .filter(|entry| {
             // A target that was removed may leave its directory behind.
-            let libs = std::fs::read_dir(entry.path().join("lib"))
-                .into_iter()
-                .flatten()
-                .flatten();
-            libs.into_iter()
-                .any(|lib| lib.file_name().to_string_lossy().starts_with("libstd-"))
+            let libs = std::fs::read_dir(entry.path().join("lib")).into_iter().flatten().flatten();
+            libs.into_iter().any(|lib| lib.file_name().to_string_lossy().starts_with("libstd-"))
         })
         .filter_map(|entry| entry.file_name().into_string().ok())
         .collect()
@@ -125,9 +106,6 @@ mod tests {
         std::fs::create_dir_all(&lib).expect("mkdir");
         assert!(installed(dir.path()).is_empty());
         std::fs::write(lib.join("libstd-0123.rlib"), "").expect("write");
-        assert_eq!(
-            installed(dir.path()),
-            BTreeSet::from(["x86_64-unknown-linux-musl".to_owned()])
-        );
+        assert_eq!(installed(dir.path()), BTreeSet::from(["x86_64-unknown-linux-musl".to_owned()]));
     }
 }

@@ -36,11 +36,7 @@ impl DockerIgnore {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut patterns = Vec::new();
         // A `#` counts as a comment before blanks are trimmed, not after.
-        for (number, line) in text
-            .lines()
-            .enumerate()
-            .filter(|(_, line)| !line.starts_with('#'))
-        {
+        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.starts_with('#')) {
             let line = line.trim();
             let (negated, rest) = match line.strip_prefix('!') {
                 Some(rest) => (true, rest.trim()),
@@ -77,9 +73,7 @@ impl DockerIgnore {
 
     /// Whether an excluded directory must be walked all the same, for a `!` that may match below it.
     pub(crate) fn may_include_below(&self, directory: &str) -> bool {
-        self.0
-            .iter()
-            .any(|pattern| pattern.negated && pattern.may_match_below(directory))
+        self.0.iter().any(|pattern| pattern.negated && pattern.may_match_below(directory))
     }
 }
 
@@ -98,11 +92,7 @@ fn clean(pattern: &str) -> String {
             part => parts.push(part),
         }
     }
-    if parts.is_empty() {
-        ".".to_owned()
-    } else {
-        parts.join("/")
-    }
+    if parts.is_empty() { ".".to_owned() } else { parts.join("/") }
 }
 
 #[cfg(test)]
@@ -137,10 +127,7 @@ mod tests {
         let order = "*.md\n!README*.md\nREADME-secret.md";
         assert!(excluded(order, "README-secret.md"));
         assert!(!excluded(order, "README-public.md"));
-        assert!(!excluded(
-            "*.md\nREADME-secret.md\n!README*.md",
-            "README-secret.md"
-        ));
+        assert!(!excluded("*.md\nREADME-secret.md\n!README*.md", "README-secret.md"));
         assert!(excluded("**/*.go", "a/b/c.go"));
         assert!(excluded("**/*.go", "c.go"));
     }
@@ -155,21 +142,12 @@ mod tests {
         assert!(excluded(whitelist, "target/x"));
         assert!(!excluded("target\n!target/release/app", "target/release/app"));
         assert!(excluded("target\n!target/release/app", "target/release/other"));
-        assert!(excluded(
-            "docs\n!docs/README.md\ndocs/README.md",
-            "docs/README.md"
-        ));
+        assert!(excluded("docs\n!docs/README.md\ndocs/README.md", "docs/README.md"));
     }
 
     #[test]
     fn slashes_blanks_and_marks_are_cleaned() {
-        for text in [
-            "/target/",
-            "./target",
-            "  target  ",
-            "\u{feff}target",
-            "a/../target",
-        ] {
+        for text in ["/target/", "./target", "  target  ", "\u{feff}target", "a/../target"] {
             assert!(excluded(text, "target/x"), "{text:?}");
         }
         assert!(!excluded(" *\n!  /keep ", "keep"));

@@ -34,11 +34,7 @@ impl Context {
     /// Checks that both are there and reads the ignore file.
     pub(crate) fn new(root: &Path, dockerfile: &Path) -> Result<Self> {
         let missing = |what: &str, path: &Path, e: io::Error| {
-            Error::new(
-                Kind::Build,
-                format!("the {what} `{}` cannot be read", path.display()),
-            )
-            .caused_by(e)
+            Error::new(Kind::Build, format!("the {what} `{}` cannot be read", path.display())).caused_by(e)
         };
         let canonical = root.canonicalize().map_err(|e| missing("context", root, e))?;
         if !canonical.is_dir() {
@@ -47,9 +43,7 @@ impl Context {
                 format!("the context `{}` is not a directory", root.display()),
             ));
         }
-        let file = dockerfile
-            .canonicalize()
-            .map_err(|e| missing("Dockerfile", dockerfile, e))?;
+        let file = dockerfile.canonicalize().map_err(|e| missing("Dockerfile", dockerfile, e))?;
         let inside = file.strip_prefix(&canonical).ok().and_then(slashed);
         Ok(Self {
             ignore: DockerIgnore::of(dockerfile, &canonical)?,
@@ -64,12 +58,8 @@ impl Context {
     /// An ignored Dockerfile is sent all the same, since the engine reads it from here; unlike with
     /// `docker build`, `COPY . .` then copies it.
     pub(crate) fn write(&self, out: &mut dyn Write) -> Result<()> {
-        let mut walk = Walk {
-            context: self,
-            tar: Builder::new(out),
-            pending: Vec::new(),
-            dockerfile_sent: false,
-        };
+        let mut walk =
+            Walk { context: self, tar: Builder::new(out), pending: Vec::new(), dockerfile_sent: false };
         walk.directory(&self.root, "", &Inherited::default())?;
         if !walk.dockerfile_sent {
             walk.dockerfile()?;
@@ -91,16 +81,9 @@ impl Walk<'_> {
         for entry in sorted(path)? {
             let file_name = entry.file_name();
             let file_name = file_name.to_str().ok_or_else(|| {
-                Error::new(
-                    Kind::Build,
-                    format!("`{}` has a name that is not UTF-8", entry.path().display()),
-                )
+                Error::new(Kind::Build, format!("`{}` has a name that is not UTF-8", entry.path().display()))
             })?;
-            let name = if name.is_empty() {
-                file_name.to_owned()
-            } else {
-                format!("{name}/{file_name}")
-            };
+            let name = if name.is_empty() { file_name.to_owned() } else { format!("{name}/{file_name}") };
             self.entry(&entry.path(), name, inherited)?;
         }
         Ok(())
@@ -162,8 +145,7 @@ impl Walk<'_> {
             self.tar.append_data(&mut header, format!("{name}/"), io::empty())
         } else if kind.is_symlink() {
             header.set_entry_type(EntryType::Symlink);
-            path.read_link()
-                .and_then(|target| self.tar.append_link(&mut header, name, target))
+            path.read_link().and_then(|target| self.tar.append_link(&mut header, name, target))
         } else if kind.is_file() {
             header.set_entry_type(EntryType::Regular);
             header.set_size(metadata.len());

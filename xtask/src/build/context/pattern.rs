@@ -35,11 +35,7 @@ impl Pattern {
     /// Compiles a cleaned pattern, without its `!`. The error says what is wrong with it.
     pub(super) fn new(text: &str, negated: bool) -> Result<Self, String> {
         let tokens = tokens(text)?;
-        Ok(Self {
-            negated,
-            text: text.to_owned(),
-            tokens,
-        })
+        Ok(Self { negated, text: text.to_owned(), tokens })
     }
 
     /// Whether it matches this path (relative, with `/`), parents not considered.
@@ -54,10 +50,7 @@ impl Pattern {
         let parts: Vec<&str> = self.text.split('/').collect();
         let literal = parts.iter().take_while(|part| !wild(part)).count();
         let depth = directory.split('/').count();
-        let agrees = parts[..literal]
-            .iter()
-            .zip(directory.split('/'))
-            .all(|(a, b)| *a == b);
+        let agrees = parts[..literal].iter().zip(directory.split('/')).all(|(a, b)| *a == b);
         agrees && (parts.len() > depth || literal < parts.len())
     }
 }

@@ -35,12 +35,7 @@ fn listed(context: &Context) -> String {
 
 #[test]
 fn everything_is_sent_in_order_of_names() {
-    let dir = tree(&[
-        ("b/c", "1"),
-        ("a", "2"),
-        ("Dockerfile", "FROM scratch"),
-        ("empty/", ""),
-    ]);
+    let dir = tree(&[("b/c", "1"), ("a", "2"), ("Dockerfile", "FROM scratch"), ("empty/", "")]);
     let context = Context::new(dir.path(), &dir.path().join("Dockerfile")).expect("context");
     assert_eq!(context.dockerfile_name, "Dockerfile");
     insta::assert_snapshot!(listed(&context), @r"
@@ -134,14 +129,7 @@ fn what_is_not_there_is_named() {
 #[test]
 fn a_file_that_shrinks_while_it_is_read_is_an_error() {
     let mut out = Vec::new();
-    let error = Exactly::new(&b"abc"[..], 5)
-        .read_to_end(&mut out)
-        .expect_err("too short");
+    let error = Exactly::new(&b"abc"[..], 5).read_to_end(&mut out).expect_err("too short");
     assert!(error.to_string().contains("became shorter"));
-    assert_eq!(
-        Exactly::new(&b"abcdef"[..], 3)
-            .read_to_end(&mut Vec::new())
-            .expect("enough"),
-        3
-    );
+    assert_eq!(Exactly::new(&b"abcdef"[..], 3).read_to_end(&mut Vec::new()).expect("enough"), 3);
 }

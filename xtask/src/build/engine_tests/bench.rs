@@ -37,21 +37,10 @@ impl Bench {
     async fn new(files: &[(&str, &str)]) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let (events, _) = Events::channel();
-        let engine = engine::connect(&events)
-            .await
-            .unwrap_or_else(|e| panic!("{e}: {:?}", e.hints));
-        let name = format!(
-            "xt-{}-{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
+        let engine = engine::connect(&events).await.unwrap_or_else(|e| panic!("{e}: {:?}", e.hints));
+        let name = format!("xt-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let dir = tempfile::tempdir().expect("tempdir");
-        let bench = Self {
-            engine,
-            dir,
-            name,
-            images: Mutex::default(),
-        };
+        let bench = Self { engine, dir, name, images: Mutex::default() };
         // What is unique in the content makes the image nobody else's.
         for (path, text) in files {
             bench.write(path, &text.replace("UNIQUE", &bench.name));
@@ -68,11 +57,7 @@ impl Bench {
     pub(super) async fn build(&self, images: &[Image]) -> (Result<Vec<BuiltImage>>, Vec<Event>) {
         let (events, mut receiver) = Events::channel();
         let root = self.dir.path().to_owned();
-        let context = BuildContext {
-            root,
-            engine: self.engine.clone(),
-            color: false,
-        };
+        let context = BuildContext { root, engine: self.engine.clone(), color: false };
         let result = build_all(&context, images, &events).await;
         drop(events);
         let ids = result.iter().flatten().map(|image| image.id.clone());
@@ -134,11 +119,8 @@ impl Bench {
         let docker = self.engine.docker();
         let none = None::<query::CreateContainerOptions>;
         let container = docker.create_container(none, body).await.expect("creates").id;
-        let tar: Vec<bytes::Bytes> = docker
-            .export_container(&container)
-            .try_collect()
-            .await
-            .expect("exports");
+        let tar: Vec<bytes::Bytes> =
+            docker.export_container(&container).try_collect().await.expect("exports");
         self.remove_container(&container).await;
         let tar = tar.concat();
         let mut archive = tar::Archive::new(tar.as_slice());
@@ -147,10 +129,7 @@ impl Bench {
             .expect("is a tar")
             .map(|entry| {
                 let entry = entry.expect("is an entry");
-                let (mode, uid) = (
-                    entry.header().mode().expect("mode"),
-                    entry.header().uid().expect("uid"),
-                );
+                let (mode, uid) = (entry.header().mode().expect("mode"), entry.header().uid().expect("uid"));
                 let mode = mode & 0o7777; // the engine puts the file's type there, too
                 format!("{mode:o} {uid} {}", entry.path().expect("path").display())
             })
@@ -182,22 +161,13 @@ impl Bench {
     /// Runs the image to its end; what it wrote.
     pub(super) async fn run(&self, image: &BuiltImage) -> String {
         let docker = self.engine.docker();
-        let body = ContainerCreateBody {
-            image: Some(image.id.clone()),
-            ..ContainerCreateBody::default()
-        };
+        let body = ContainerCreateBody { image: Some(image.id.clone()), ..ContainerCreateBody::default() };
         let none = None::<query::CreateContainerOptions>;
         let container = docker.create_container(none, body).await.expect("creates").id;
-        docker
-            .start_container(&container, None::<query::StartContainerOptions>)
-            .await
-            .expect("starts");
+        docker.start_container(&container, None::<query::StartContainerOptions>).await.expect("starts");
         let waited = docker.wait_container(&container, None::<query::WaitContainerOptions>);
         let _ended: Vec<_> = waited.collect().await;
-        let options = query::LogsOptionsBuilder::default()
-            .stdout(true)
-            .stderr(true)
-            .build();
+        let options = query::LogsOptionsBuilder::default().stdout(true).stderr(true).build();
         let lines: Vec<String> = docker
             .logs(&container, Some(options))
             .map(|line| line.expect("a line").to_string())
@@ -208,14 +178,8 @@ impl Bench {
     }
 
     async fn remove_container(&self, id: &str) {
-        let options = query::RemoveContainerOptionsBuilder::default()
-            .force(true)
-            .build();
-        self.engine
-            .docker()
-            .remove_container(id, Some(options))
-            .await
-            .expect("removes");
+        let options = query::RemoveContainerOptionsBuilder::default().force(true).build();
+        self.engine.docker().remove_container(id, Some(options)).await.expect("removes");
     }
 
     async fn clear(&self) {
@@ -223,23 +187,12 @@ impl Bench {
         for id in ids.iter().rev() {
             let options = query::RemoveImageOptionsBuilder::default().force(true).build();
             // A second build of the same content is the same image.
-            self.engine
-                .docker()
-                .remove_image(id, Some(options), None)
-                .await
-                .ok();
+            self.engine.docker().remove_image(id, Some(options), None).await.ok();
         }
         if self.dir.path().join("Cargo.toml").exists() {
             let mut clean =
                 tokio::process::Command::new(std::env::var_os("CARGO").expect("cargo runs tests"));
-            clean.args([
-                "clean",
-                "--quiet",
-                "--package",
-                &self.name,
-                "--target",
-                "x86_64-unknown-linux-gnu",
-            ]);
+            clean.args(["clean", "--quiet", "--package", &self.name, "--target", "x86_64-unknown-linux-gnu"]);
             clean.current_dir(self.dir.path()).status().await.ok();
         }
     }

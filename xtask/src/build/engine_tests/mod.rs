@@ -41,26 +41,16 @@ const PROGRAM: &str = r#"fn main() {
 #[tokio::test]
 async fn a_binary_becomes_an_image_that_runs_and_stays_the_same() {
     on_bench(
-        &[
-            ("Cargo.toml", MANIFEST),
-            ("src/main.rs", PROGRAM),
-            ("app.toml", "configured"),
-        ],
+        &[("Cargo.toml", MANIFEST), ("src/main.rs", PROGRAM), ("app.toml", "configured")],
         async |bench| {
             let image = || bench.bin(|bin| bin.files = vec![("app.toml".into(), "/etc/app.toml".to_owned())]);
             let first = bench.one(image()).await;
-            assert_eq!(
-                bench.run(&first).await,
-                format!("{} /home/nonroot configured\n", bench.name)
-            );
+            assert_eq!(bench.run(&first).await, format!("{} /home/nonroot configured\n", bench.name));
 
             let (again, events) = bench.build(&[image()]).await;
             assert_eq!(again.expect("builds"), std::slice::from_ref(&first));
             let unchanged = Some(Done::Unchanged);
-            assert_eq!(
-                endings(&events),
-                [(Phase::Compile, unchanged), (Phase::Build, unchanged)]
-            );
+            assert_eq!(endings(&events), [(Phase::Compile, unchanged), (Phase::Build, unchanged)]);
         },
     )
     .await;
@@ -78,16 +68,8 @@ async fn a_base_gets_the_program_its_files_and_the_time_zones() {
         ],
         async |bench| {
             let base = bench.one(bench.dockerfile()).await;
-            let tag = query::TagImageOptionsBuilder::default()
-                .repo(&bench.name)
-                .tag("base")
-                .build();
-            bench
-                .engine
-                .docker()
-                .tag_image(&base.id, Some(tag))
-                .await
-                .expect("tags");
+            let tag = query::TagImageOptionsBuilder::default().repo(&bench.name).tag("base").build();
+            bench.engine.docker().tag_image(&base.id, Some(tag)).await.expect("tags");
             let image = bench
                 .one(bench.bin(|bin| {
                     bin.base = Some(format!("{}:base", bench.name));
@@ -107,10 +89,7 @@ async fn a_base_gets_the_program_its_files_and_the_time_zones() {
             ] {
                 assert!(listing.lines().any(|l| l == line), "{line} in\n{listing}");
             }
-            assert!(
-                listing.contains(&format!("755 0 usr/local/bin/{}", bench.name)),
-                "{listing}"
-            );
+            assert!(listing.contains(&format!("755 0 usr/local/bin/{}", bench.name)), "{listing}");
         },
     )
     .await;
@@ -119,10 +98,7 @@ async fn a_base_gets_the_program_its_files_and_the_time_zones() {
 #[tokio::test]
 async fn the_compilers_words_reach_the_user_and_the_error() {
     on_bench(
-        &[
-            ("Cargo.toml", MANIFEST),
-            ("src/main.rs", "fn main() { let x: u8 = \"UNIQUE\"; }"),
-        ],
+        &[("Cargo.toml", MANIFEST), ("src/main.rs", "fn main() { let x: u8 = \"UNIQUE\"; }")],
         async |bench| {
             let (result, events) = bench.build(&[bench.bin(|_| {})]).await;
             let error = result.expect_err("does not compile");
@@ -174,53 +150,38 @@ async fn a_dockerfile_gets_its_context_arguments_and_target() {
 
 #[tokio::test]
 async fn a_failed_step_is_named() {
-    on_bench(
-        &[
-            ("Dockerfile", "FROM scratch\nCOPY a /\nCOPY UNIQUE /b\n"),
-            ("a", ""),
-        ],
-        async |bench| {
-            let (result, events) = bench.build(&[bench.dockerfile()]).await;
-            let error = result.expect_err("fails");
-            assert_eq!(error.kind, Kind::Build);
-            let step = format!("[3/3] COPY {} /b", bench.name);
-            let cause = error.source.as_ref().map(ToString::to_string).unwrap_or_default();
-            assert!(
-                error.message.contains(&step) || cause.contains(&bench.name),
-                "{error}: {cause}"
-            );
-            assert!(cause.contains("not found"), "{cause}");
-            assert_eq!(endings(&events), [(Phase::Build, None)]);
-        },
-    )
+    on_bench(&[("Dockerfile", "FROM scratch\nCOPY a /\nCOPY UNIQUE /b\n"), ("a", "")], async |bench| {
+        let (result, events) = bench.build(&[bench.dockerfile()]).await;
+        let error = result.expect_err("fails");
+        assert_eq!(error.kind, Kind::Build);
+        let step = format!("[3/3] COPY {} /b", bench.name);
+        let cause = error.source.as_ref().map(ToString::to_string).unwrap_or_default();
+        assert!(error.message.contains(&step) || cause.contains(&bench.name), "{error}: {cause}");
+        assert!(cause.contains("not found"), "{cause}");
+        assert_eq!(endings(&events), [(Phase::Build, None)]);
+    })
     .await;
 }
 
 #[tokio::test]
 async fn a_dockerfile_that_cannot_be_read_is_the_engines_message() {
-    on_bench(
-        &[("Dockerfile", "FROM scratch\nCOPPY a /UNIQUE\n")],
-        async |bench| {
-            let (result, _) = bench.build(&[bench.dockerfile()]).await;
-            let error = result.expect_err("fails");
-            let cause = error.source.as_ref().map(ToString::to_string).unwrap_or_default();
-            assert!(cause.contains("unknown instruction: COPPY"), "{error}: {cause}");
-        },
-    )
+    on_bench(&[("Dockerfile", "FROM scratch\nCOPPY a /UNIQUE\n")], async |bench| {
+        let (result, _) = bench.build(&[bench.dockerfile()]).await;
+        let error = result.expect_err("fails");
+        let cause = error.source.as_ref().map(ToString::to_string).unwrap_or_default();
+        assert!(cause.contains("unknown instruction: COPPY"), "{error}: {cause}");
+    })
     .await;
 }
 
 #[tokio::test]
 async fn another_cpus_image_is_built_and_checked() {
-    on_bench(
-        &[("Dockerfile", "FROM scratch\nCOPY a /UNIQUE\n"), ("a", "")],
-        async |bench| {
-            let mut image = bench.dockerfile();
-            image.platform = Platform::LinuxArm64;
-            let built = bench.one(image).await;
-            assert_eq!(built.platform, Platform::LinuxArm64);
-        },
-    )
+    on_bench(&[("Dockerfile", "FROM scratch\nCOPY a /UNIQUE\n"), ("a", "")], async |bench| {
+        let mut image = bench.dockerfile();
+        image.platform = Platform::LinuxArm64;
+        let built = bench.one(image).await;
+        assert_eq!(built.platform, Platform::LinuxArm64);
+    })
     .await;
 }
 
@@ -238,10 +199,7 @@ async fn all_failures_are_told_and_what_can_be_built_is() {
                 image
             };
             let images = [
-                named(
-                    bench.bin(|bin| bin.files = vec![("gone".into(), "/gone".to_owned())]),
-                    "files",
-                ),
+                named(bench.bin(|bin| bin.files = vec![("gone".into(), "/gone".to_owned())]), "files"),
                 named(bench.dockerfile(), "docker"),
                 named(bench.bin(|bin| bin.bin = "nothing-like-it".to_owned()), "bin"),
             ];
@@ -249,11 +207,8 @@ async fn all_failures_are_told_and_what_can_be_built_is() {
             let error = result.expect_err("fails");
             insta::assert_snapshot!(error, @"3 builds failed: `files`, `docker`, `bin`");
             let detail = error.detail.unwrap_or_default();
-            for text in [
-                "`files` names `gone`",
-                "building `docker` failed",
-                "has a binary `nothing-like-it`",
-            ] {
+            for text in ["`files` names `gone`", "building `docker` failed", "has a binary `nothing-like-it`"]
+            {
                 assert!(detail.contains(text), "{detail}");
             }
         },
@@ -263,15 +218,12 @@ async fn all_failures_are_told_and_what_can_be_built_is() {
 
 #[tokio::test]
 async fn a_large_context_goes_through() {
-    on_bench(
-        &[("Dockerfile", "FROM scratch\nCOPY big /UNIQUE\n")],
-        async |bench| {
-            let path: &Path = &bench.dir.path().join("big");
-            let file = std::fs::File::create(path).expect("creates");
-            file.set_len(64 << 20).expect("grows");
-            let built = bench.one(bench.dockerfile()).await;
-            assert_eq!(built.size, 64 << 20);
-        },
-    )
+    on_bench(&[("Dockerfile", "FROM scratch\nCOPY big /UNIQUE\n")], async |bench| {
+        let path: &Path = &bench.dir.path().join("big");
+        let file = std::fs::File::create(path).expect("creates");
+        file.set_len(64 << 20).expect("grows");
+        let built = bench.one(bench.dockerfile()).await;
+        assert_eq!(built.size, 64 << 20);
+    })
     .await;
 }

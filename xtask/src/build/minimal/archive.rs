@@ -17,13 +17,7 @@ const BLOCK: u64 = 512;
 pub(super) fn manifest(config: &Blob, layers: &[MeasuredLayer]) -> Value {
     let layers: Vec<Value> = layers
         .iter()
-        .map(|layer| {
-            descriptor(
-                "application/vnd.oci.image.layer.v1.tar",
-                &layer.digest,
-                layer.size,
-            )
-        })
+        .map(|layer| descriptor("application/vnd.oci.image.layer.v1.tar", &layer.digest, layer.size))
         .collect();
     // In order of their keys: these bytes have an identity.
     json!({
@@ -58,9 +52,7 @@ impl Minimal {
         bytes(out, &blob_path(&manifest.digest), &manifest.bytes)?;
         bytes(out, &blob_path(&self.config.digest), &self.config.bytes)?;
         for layer in &self.layers {
-            entry(out, &blob_path(&layer.digest), layer.size, |out| {
-                layer.layer.write(out)
-            })?;
+            entry(out, &blob_path(&layer.digest), layer.size, |out| layer.layer.write(out))?;
         }
         out.write_all(&[0; 2 * BLOCK as usize])
     }

@@ -23,10 +23,7 @@ pub(crate) struct LayerWriter<'a> {
 
 impl<'a> LayerWriter<'a> {
     pub(crate) fn new(out: &'a mut dyn Write) -> Self {
-        Self {
-            tar: Builder::new(out),
-            directories: BTreeSet::new(),
-        }
+        Self { tar: Builder::new(out), directories: BTreeSet::new() }
     }
 
     /// A directory with this mode and owner (user and group alike).
@@ -34,8 +31,7 @@ impl<'a> LayerWriter<'a> {
         self.parents(path)?;
         if !path.is_empty() && self.directories.insert(path.to_owned()) {
             let mut header = header(EntryType::Directory, mode, owner);
-            self.tar
-                .append_data(&mut header, format!("{path}/"), io::empty())?;
+            self.tar.append_data(&mut header, format!("{path}/"), io::empty())?;
         }
         Ok(())
     }
@@ -49,12 +45,7 @@ impl<'a> LayerWriter<'a> {
     pub(crate) fn host_file(&mut self, path: &str, source: &Path, own_mode: Option<u32>) -> io::Result<()> {
         let file = File::open(source)?;
         let metadata = file.metadata()?;
-        self.file(
-            path,
-            own_mode.unwrap_or_else(|| mode(&metadata)),
-            metadata.len(),
-            file,
-        )
+        self.file(path, own_mode.unwrap_or_else(|| mode(&metadata)), metadata.len(), file)
     }
 
     /// A file or a whole directory from the host: modes and symlinks kept, owned by root.
@@ -84,14 +75,12 @@ impl<'a> LayerWriter<'a> {
         self.parents(path)?;
         let mut header = header(EntryType::Regular, mode, ROOT);
         header.set_size(size);
-        self.tar
-            .append_data(&mut header, path, Exactly::new(content, size))
+        self.tar.append_data(&mut header, path, Exactly::new(content, size))
     }
 
     fn link(&mut self, path: &str, target: &Path) -> io::Result<()> {
         self.parents(path)?;
-        self.tar
-            .append_link(&mut header(EntryType::Symlink, 0o777, ROOT), path, target)
+        self.tar.append_link(&mut header(EntryType::Symlink, 0o777, ROOT), path, target)
     }
 
     fn parents(&mut self, path: &str) -> io::Result<()> {
@@ -103,11 +92,7 @@ impl<'a> LayerWriter<'a> {
 }
 
 fn join(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{path}/{name}")
-    }
+    if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") }
 }
 
 fn sorted(directory: &Path) -> io::Result<Vec<(String, std::path::PathBuf)>> {
@@ -155,11 +140,7 @@ impl Measure {
 
     /// Of bytes in memory.
     pub(crate) fn digest_of(bytes: &[u8]) -> String {
-        Self {
-            hash: Sha256::new_with_prefix(bytes),
-            size: 0,
-        }
-        .digest()
+        Self { hash: Sha256::new_with_prefix(bytes), size: 0 }.digest()
     }
 }
 

@@ -50,11 +50,7 @@ impl Minimal {
         let layers = layers.into_iter().map(measure).collect::<Result<Vec<_>>>()?;
         let config = Blob::new(&configuration(image, platform, &layers)?);
         let manifest = Blob::new(&archive::manifest(&config, &layers));
-        Ok(Self {
-            layers,
-            config,
-            manifest,
-        })
+        Ok(Self { layers, config, manifest })
     }
 
     /// What an engine may call this image: the configuration's digest in the classic store,
@@ -67,10 +63,7 @@ impl Minimal {
 impl Blob {
     fn new(value: &serde_json::Value) -> Self {
         let bytes = value.to_string().into_bytes();
-        Self {
-            digest: Measure::digest_of(&bytes),
-            bytes,
-        }
+        Self { digest: Measure::digest_of(&bytes), bytes }
     }
 }
 
@@ -100,12 +93,9 @@ pub(crate) fn files(image: &BinImage, root: &Path) -> Result<Vec<(PathBuf, Strin
     let resolve = |(source, target): &(PathBuf, String)| {
         let path = root.join(source);
         let metadata = path.symlink_metadata().map_err(|e| {
-            Error::new(
-                Kind::Build,
-                format!("`files` names `{}`, which cannot be read", source.display()),
-            )
-            .caused_by(e)
-            .hint("paths in `files` are relative to the workspace's root")
+            Error::new(Kind::Build, format!("`files` names `{}`, which cannot be read", source.display()))
+                .caused_by(e)
+                .hint("paths in `files` are relative to the workspace's root")
         })?;
         let name = source.file_name().and_then(|name| name.to_str());
         let target = match name {
@@ -122,17 +112,9 @@ pub(crate) fn files(image: &BinImage, root: &Path) -> Result<Vec<(PathBuf, Strin
 fn measure(layer: Layer) -> Result<MeasuredLayer> {
     let mut sink = Measure::default();
     layer.write(&mut sink).map_err(|e| {
-        Error::new(
-            Kind::Build,
-            format!("the layer \"{}\" could not be made", layer.describe()),
-        )
-        .caused_by(e)
+        Error::new(Kind::Build, format!("the layer \"{}\" could not be made", layer.describe())).caused_by(e)
     })?;
-    Ok(MeasuredLayer {
-        size: sink.size,
-        digest: sink.digest(),
-        layer,
-    })
+    Ok(MeasuredLayer { size: sink.size, digest: sink.digest(), layer })
 }
 
 fn configuration(
@@ -173,11 +155,8 @@ fn user(image: &BinImage) -> Result<String> {
     if user.split(':').count() <= 2 && user.split(':').all(known) {
         return Ok(user.to_owned());
     }
-    Err(Error::new(
-        Kind::Build,
-        format!("an image without a base has no user `{user}`"),
-    )
-    .hint("give numbers (`uid:gid`), `nonroot` or `root`, or set `base` to an image that has the user"))
+    Err(Error::new(Kind::Build, format!("an image without a base has no user `{user}`"))
+        .hint("give numbers (`uid:gid`), `nonroot` or `root`, or set `base` to an image that has the user"))
 }
 
 #[cfg(test)]

@@ -12,10 +12,7 @@ fn image(files: &[(&str, &str)]) -> BinImage {
         base: None,
         user: None,
         time_zones: false,
-        files: files
-            .iter()
-            .map(|(from, to)| (PathBuf::from(from), (*to).to_owned()))
-            .collect(),
+        files: files.iter().map(|(from, to)| (PathBuf::from(from), (*to).to_owned())).collect(),
     }
 }
 
@@ -44,15 +41,8 @@ fn listing(layer: &Layer) -> String {
         assert_eq!(header.mtime().expect("mtime"), 0);
         let mode = header.mode().expect("mode");
         let owner = header.uid().expect("uid");
-        let link = entry
-            .link_name()
-            .expect("link")
-            .map(|to| format!(" -> {}", to.display()));
-        format!(
-            "{mode:o} {owner} {}{}",
-            entry.path().expect("path").display(),
-            link.unwrap_or_default()
-        )
+        let link = entry.link_name().expect("link").map(|to| format!(" -> {}", to.display()));
+        format!("{mode:o} {owner} {}{}", entry.path().expect("path").display(), link.unwrap_or_default())
     });
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -124,20 +114,14 @@ fn files_keep_modes_and_symlinks() {
     use std::os::unix::fs::{PermissionsExt, symlink};
     let dir = workspace();
     symlink("index.html", dir.path().join("assets/home")).expect("symlink");
-    for (name, mode) in [
-        ("assets", 0o750),
-        ("assets/css", 0o755),
-        ("assets/css/a.css", 0o600),
-        ("app.toml", 0o644),
-    ] {
+    for (name, mode) in
+        [("assets", 0o750), ("assets/css", 0o755), ("assets/css/a.css", 0o600), ("app.toml", 0o644)]
+    {
         let permissions = std::fs::Permissions::from_mode(mode);
         std::fs::set_permissions(dir.path().join(name), permissions).expect("chmod");
     }
-    std::fs::set_permissions(
-        dir.path().join("assets/index.html"),
-        std::fs::Permissions::from_mode(0o755),
-    )
-    .expect("chmod");
+    std::fs::set_permissions(dir.path().join("assets/index.html"), std::fs::Permissions::from_mode(0o755))
+        .expect("chmod");
     let image = image(&[("assets", "/srv/www/"), ("app.toml", "/etc/app/")]);
     let layer = Layer::Files(files(&image, dir.path()).expect("resolves"));
     insta::assert_snapshot!(listing(&layer), @r"

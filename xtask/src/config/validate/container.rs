@@ -63,17 +63,8 @@ fn container(
             [format!("the task's `memory` is {task_memory}")],
         );
     }
-    for (key, _) in table
-        .secrets
-        .iter()
-        .filter(|(key, _)| table.environment.contains_key(*key))
-    {
-        check.key(
-            &at.at("secrets").at(key),
-            format!("`{key}` is in `environment` and in `secrets`"),
-            "",
-            [],
-        );
+    for (key, _) in table.secrets.iter().filter(|(key, _)| table.environment.contains_key(*key)) {
+        check.key(&at.at("secrets").at(key), format!("`{key}` is in `environment` and in `secrets`"), "", []);
     }
     Container {
         image,
@@ -88,20 +79,10 @@ fn container(
         ),
         entrypoint: table.entrypoint,
         command: table.command,
-        environment: table
-            .environment
-            .into_iter()
-            .map(|(key, value)| (key, text(value)))
-            .collect(),
+        environment: table.environment.into_iter().map(|(key, value)| (key, text(value))).collect(),
         secrets: table.secrets,
-        health_check: table
-            .health_check
-            .map(|health| health_check(check, &at.at("health-check"), health)),
-        depends_on: table
-            .depends_on
-            .into_iter()
-            .map(|(other, condition)| (other, word(condition)))
-            .collect(),
+        health_check: table.health_check.map(|health| health_check(check, &at.at("health-check"), health)),
+        depends_on: table.depends_on.into_iter().map(|(other, condition)| (other, word(condition))).collect(),
         user: table.user,
         working_directory: table.working_directory,
         read_only_root: table.read_only_root,
@@ -131,18 +112,10 @@ fn ports(check: &mut Check<'_>, at: &Path, port: Option<i64>, ports: Option<Vec<
             ["keep one of them".to_owned()],
         );
     }
-    let single = port
-        .into_iter()
-        .map(|port| (at.at("port"), raw::Port::Number(port)));
-    let several = ports
-        .into_iter()
-        .flatten()
-        .enumerate()
-        .map(|(index, port)| (at.at("ports").at(index), port));
-    single
-        .chain(several)
-        .filter_map(|(at, one)| port_mapping(check, &at, one))
-        .collect()
+    let single = port.into_iter().map(|port| (at.at("port"), raw::Port::Number(port)));
+    let several =
+        ports.into_iter().flatten().enumerate().map(|(index, port)| (at.at("ports").at(index), port));
+    single.chain(several).filter_map(|(at, one)| port_mapping(check, &at, one)).collect()
 }
 
 fn port_mapping(check: &mut Check<'_>, at: &Path, port: raw::Port) -> Option<Port> {
@@ -150,16 +123,8 @@ fn port_mapping(check: &mut Check<'_>, at: &Path, port: raw::Port) -> Option<Por
         raw::Port::Number(number) => (number, None, None),
         raw::Port::Full(table) => (table.port, table.protocol, table.name),
     };
-    let protocol = if protocol == Some(raw::Protocol::Udp) {
-        "udp"
-    } else {
-        "tcp"
-    };
-    Some(Port {
-        number: check.integer(at, number, 1..=65535)?,
-        protocol,
-        name,
-    })
+    let protocol = if protocol == Some(raw::Protocol::Udp) { "udp" } else { "tcp" };
+    Some(Port { number: check.integer(at, number, 1..=65535)?, protocol, name })
 }
 
 /// The containers of a task share one network, so no two can listen on one port.
@@ -208,40 +173,27 @@ fn dependencies(check: &mut Check<'_>, top: &Path, containers: &[Container]) {
         }
     }
     if let Some(name) = in_cycle(containers) {
-        check.key(
-            &top.at(name).at("depends-on"),
-            "the containers wait for each other in a circle",
-            "",
-            [],
-        );
+        check.key(&top.at(name).at("depends-on"), "the containers wait for each other in a circle", "", []);
     }
 }
 
 /// A container that waits for itself, directly or by way of others.
 fn in_cycle(containers: &[Container]) -> Option<&str> {
-    let next = |name: &str| {
-        containers
-            .iter()
-            .find(|c| c.name == name)
-            .into_iter()
-            .flat_map(|c| c.depends_on.keys())
-    };
-    containers
-        .iter()
-        .map(|container| container.name.as_str())
-        .find(|start| {
-            let mut seen = std::collections::BTreeSet::new();
-            let mut todo: Vec<&String> = next(start).collect();
-            while let Some(name) = todo.pop() {
-                if name == start {
-                    return true;
-                }
-                if seen.insert(name) {
-                    todo.extend(next(name));
-                }
+    let next =
+        |name: &str| containers.iter().find(|c| c.name == name).into_iter().flat_map(|c| c.depends_on.keys());
+    containers.iter().map(|container| container.name.as_str()).find(|start| {
+        let mut seen = std::collections::BTreeSet::new();
+        let mut todo: Vec<&String> = next(start).collect();
+        while let Some(name) = todo.pop() {
+            if name == start {
+                return true;
             }
-            false
-        })
+            if seen.insert(name) {
+                todo.extend(next(name));
+            }
+        }
+        false
+    })
 }
 
 /// Ranges from the Amazon ECS API Reference, HealthCheck.
@@ -254,12 +206,7 @@ fn health_check(check: &mut Check<'_>, at: &Path, health: raw::HealthCheck) -> H
         let help =
             "`[\"CMD\", \"/server\", \"--check\"]`, or `[\"CMD-SHELL\", \"…\"]` where the image has a shell"
                 .to_owned();
-        check.value(
-            &at.at("command"),
-            "a health check begins with `CMD` or `CMD-SHELL`",
-            "",
-            [help],
-        );
+        check.value(&at.at("command"), "a health check begins with `CMD` or `CMD-SHELL`", "", [help]);
     }
     HealthCheck {
         command,

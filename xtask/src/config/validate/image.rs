@@ -15,10 +15,7 @@ pub(super) fn images(
 ) -> Vec<Image> {
     let top = Path::default().at("image");
     let tables = check.in_order(&top, tables);
-    tables
-        .into_iter()
-        .filter_map(|(at, name, table)| image(check, &at, name, table, root))
-        .collect()
+    tables.into_iter().filter_map(|(at, name, table)| image(check, &at, name, table, root)).collect()
 }
 
 fn image(check: &mut Check<'_>, at: &Path, name: String, table: raw::Image, root: &FsPath) -> Option<Image> {
@@ -62,12 +59,7 @@ fn image(check: &mut Check<'_>, at: &Path, name: String, table: raw::Image, root
             return None;
         }
     };
-    Some(Image {
-        name,
-        repository,
-        platform,
-        source,
-    })
+    Some(Image { name, repository, platform, source })
 }
 
 fn bin_keys(table: &raw::Image) -> [(&'static str, bool); 8] {
@@ -86,12 +78,7 @@ fn bin_keys(table: &raw::Image) -> [(&'static str, bool); 8] {
 fn misplaced(check: &mut Check<'_>, at: &Path, kind: &str, keys: &[(&str, bool)]) {
     for (key, _) in keys.iter().filter(|(_, present)| *present) {
         let help = format!("remove it, or the `{kind}`");
-        check.key(
-            &at.at(key),
-            format!("`{key}` means nothing beside `{kind}`"),
-            "",
-            [help],
-        );
+        check.key(&at.at(key), format!("`{key}` means nothing beside `{kind}`"), "", [help]);
     }
 }
 
@@ -99,12 +86,8 @@ fn misplaced(check: &mut Check<'_>, at: &Path, kind: &str, keys: &[(&str, bool)]
 fn repository_name(check: &mut Check<'_>, at: &Path, table: &raw::Image, repository: &str) {
     let part = |part: &str| {
         let edges = [part.bytes().next(), part.bytes().last()];
-        edges
-            .iter()
-            .all(|edge| edge.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
-            && part
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))
+        edges.iter().all(|edge| edge.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
+            && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))
     };
     if (2..=256).contains(&repository.len()) && repository.split('/').all(part) {
         return;
@@ -115,15 +98,7 @@ fn repository_name(check: &mut Check<'_>, at: &Path, table: &raw::Image, reposit
     if table.repository.is_some() {
         check.value(&at.at("repository"), title, "", [help]);
     } else {
-        check.key(
-            at,
-            title,
-            "",
-            [
-                help,
-                "or set `repository` beside `bin` or `dockerfile`".to_owned(),
-            ],
-        );
+        check.key(at, title, "", [help, "or set `repository` beside `bin` or `dockerfile`".to_owned()]);
     }
 }
 
@@ -155,10 +130,7 @@ fn bin(check: &mut Check<'_>, at: &Path, table: raw::Image) -> Option<BinImage> 
 
 fn dockerfile(check: &mut Check<'_>, at: &Path, table: raw::Image, root: &FsPath) -> Option<DockerfileImage> {
     let dockerfile = root.join(table.dockerfile.as_ref()?);
-    let context = table
-        .context
-        .as_ref()
-        .map_or_else(|| root.to_owned(), |context| root.join(context));
+    let context = table.context.as_ref().map_or_else(|| root.to_owned(), |context| root.join(context));
     if !dockerfile.is_file() {
         check.value(
             &at.at("dockerfile"),
@@ -175,10 +147,5 @@ fn dockerfile(check: &mut Check<'_>, at: &Path, table: raw::Image, root: &FsPath
             [format!("looked for `{}`", context.display())],
         );
     }
-    Some(DockerfileImage {
-        dockerfile,
-        context,
-        target: table.target,
-        args: table.args,
-    })
+    Some(DockerfileImage { dockerfile, context, target: table.target, args: table.args })
 }

@@ -16,10 +16,7 @@ use super::source::{Path, Spans};
 
 /// Validates the whole file.
 pub(super) fn validate(file: raw::File, spans: &Spans, root: &FsPath) -> Result<Config, Vec<Problem>> {
-    let mut check = Check {
-        spans,
-        problems: Vec::new(),
-    };
+    let mut check = Check { spans, problems: Vec::new() };
     let top = Path::default();
     if let Some(account) = &file.account
         && (account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit()))
@@ -28,9 +25,7 @@ pub(super) fn validate(file: raw::File, spans: &Spans, root: &FsPath) -> Result<
     }
     check.name(&top.at("cluster"), &file.cluster, "a cluster name");
     // An image that has a problem of its own is declared all the same.
-    let declared = Declared {
-        names: file.image.keys().cloned().collect(),
-    };
+    let declared = Declared { names: file.image.keys().cloned().collect() };
     let images = image::images(&mut check, file.image, root);
     let services = service::services(&mut check, file.service, &images, &declared);
     if services.is_empty() && check.problems.is_empty() {
@@ -74,12 +69,7 @@ impl Check<'_> {
     }
 
     fn push(&mut self, span: Option<std::ops::Range<usize>>, title: String, label: &str, help: Vec<String>) {
-        self.problems.push(Problem {
-            span,
-            title,
-            label: label.to_owned(),
-            help,
-        });
+        self.problems.push(Problem { span, title, label: label.to_owned(), help });
     }
 
     /// An integer within a range, as the unsigned type that it means.
@@ -123,10 +113,8 @@ impl Check<'_> {
         at: &Path,
         tables: std::collections::BTreeMap<String, T>,
     ) -> Vec<(Path, String, T)> {
-        let mut ordered: Vec<_> = tables
-            .into_iter()
-            .map(|(name, table)| (at.at(&name), name, table))
-            .collect();
+        let mut ordered: Vec<_> =
+            tables.into_iter().map(|(name, table)| (at.at(&name), name, table)).collect();
         ordered.sort_by_key(|(path, ..)| self.spans.key_at(path).map_or(0, |span| span.start));
         ordered
     }

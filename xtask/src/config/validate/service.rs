@@ -53,11 +53,7 @@ fn service(
     let storage_at = at.at("ephemeral-storage");
     let ephemeral_storage = check.optional(&storage_at, table.ephemeral_storage, limits::EPHEMERAL_STORAGE);
     let grace_at = at.at("health-check-grace-period");
-    let grace = check.optional(
-        &grace_at,
-        table.health_check_grace_period,
-        0..=i64::from(i32::MAX),
-    );
+    let grace = check.optional(&grace_at, table.health_check_grace_period, 0..=i64::from(i32::MAX));
     let (cpu, memory) = size?;
     Some(Service {
         platform_version: table.platform_version,
@@ -84,10 +80,9 @@ fn service(
 /// Source: Amazon ECS Developer Guide, "Task size" for Fargate.
 fn size(check: &mut Check<'_>, at: &Path, cpu: i64, memory: i64) -> Option<(u32, u32)> {
     let list = |numbers: &[u32]| numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
-    let (Some(sizes), Ok(cpu)) = (
-        u32::try_from(cpu).ok().and_then(limits::fargate_memory),
-        u32::try_from(cpu),
-    ) else {
+    let (Some(sizes), Ok(cpu)) =
+        (u32::try_from(cpu).ok().and_then(limits::fargate_memory), u32::try_from(cpu))
+    else {
         let known = list(&limits::fargate_cpus().collect::<Vec<_>>());
         check.value(
             &at.at("cpu"),
@@ -100,10 +95,7 @@ fn size(check: &mut Check<'_>, at: &Path, cpu: i64, memory: i64) -> Option<(u32,
     if let Some(memory) = u32::try_from(memory).ok().filter(|memory| sizes.contains(memory)) {
         return Some((cpu, memory));
     }
-    let mut help = vec![format!(
-        "with cpu = {cpu}, memory is one of {} (MiB)",
-        list(&sizes)
-    )];
+    let mut help = vec![format!("with cpu = {cpu}, memory is one of {} (MiB)", list(&sizes))];
     let fitting: Vec<u32> = limits::fargate_cpus()
         .filter(|cpu| {
             limits::fargate_memory(*cpu)
@@ -111,18 +103,10 @@ fn size(check: &mut Check<'_>, at: &Path, cpu: i64, memory: i64) -> Option<(u32,
         })
         .collect();
     if !fitting.is_empty() {
-        help.push(format!(
-            "with memory = {memory}, cpu is one of {}",
-            list(&fitting)
-        ));
+        help.push(format!("with memory = {memory}, cpu is one of {}", list(&fitting)));
     }
     let span = check.spans.value_at(&at.at("memory"));
-    check.push(
-        span,
-        format!("Fargate has no tasks of {cpu} CPU units with {memory} MiB"),
-        "",
-        help,
-    );
+    check.push(span, format!("Fargate has no tasks of {cpu} CPU units with {memory} MiB"), "", help);
     None
 }
 
@@ -163,23 +147,17 @@ fn security(
 fn security_group(check: &mut Check<'_>, at: &Path, group: raw::SecurityGroup) -> SecurityGroup {
     let ingress_at = at.at("ingress");
     let rules = group.ingress.into_iter().enumerate();
-    let mut ingress: Vec<_> = rules
-        .filter_map(|(index, rule)| ingress_rule(check, &ingress_at.at(index), rule))
-        .collect();
+    let mut ingress: Vec<_> =
+        rules.filter_map(|(index, rule)| ingress_rule(check, &ingress_at.at(index), rule)).collect();
     ingress.sort();
     ingress.dedup();
     if group.name.is_empty() || group.name.len() > 255 || group.name.starts_with("sg-") {
         let help = "1 to 255 characters, not beginning with `sg-`".to_owned();
         check.value(&at.at("name"), "not a security group name", "", [help]);
     }
-    let description = group
-        .description
-        .unwrap_or_else(|| format!("{}, managed by cargo xtask deploy", group.name));
-    SecurityGroup {
-        name: group.name,
-        description,
-        ingress,
-    }
+    let description =
+        group.description.unwrap_or_else(|| format!("{}, managed by cargo xtask deploy", group.name));
+    SecurityGroup { name: group.name, description, ingress }
 }
 
 fn ingress_rule(check: &mut Check<'_>, at: &Path, rule: raw::Ingress) -> Option<Ingress> {
@@ -187,12 +165,7 @@ fn ingress_rule(check: &mut Check<'_>, at: &Path, rule: raw::Ingress) -> Option<
         (Some(port), None, None) => (port, port),
         (None, Some(from), Some(to)) => (from, to),
         _ => {
-            check.value(
-                at,
-                "which ports?",
-                "",
-                ["`port = 443`, or `from-port` and `to-port`".to_owned()],
-            );
+            check.value(at, "which ports?", "", ["`port = 443`, or `from-port` and `to-port`".to_owned()]);
             return None;
         }
     };
@@ -211,17 +184,8 @@ fn ingress_rule(check: &mut Check<'_>, at: &Path, rule: raw::Ingress) -> Option<
             return None;
         }
     };
-    let protocol = if rule.protocol == Some(raw::Protocol::Udp) {
-        "udp"
-    } else {
-        "tcp"
-    };
-    Some(Ingress {
-        protocol,
-        ports: (from, to),
-        source,
-        description: rule.description,
-    })
+    let protocol = if rule.protocol == Some(raw::Protocol::Udp) { "udp" } else { "tcp" };
+    Some(Ingress { protocol, ports: (from, to), source, description: rule.description })
 }
 
 fn cidr_source(check: &mut Check<'_>, at: &Path, cidr: String) -> Option<Source> {
@@ -246,27 +210,15 @@ fn cidr_source(check: &mut Check<'_>, at: &Path, cidr: String) -> Option<Source>
 fn log_group(check: &mut Check<'_>, at: &Path, service: &str, logs: raw::Logs) -> LogGroup {
     let at = at.at("logs").at("retention-days");
     let retention_days = logs.retention_days.and_then(|days| retention(check, &at, days));
-    LogGroup {
-        name: logs.group.unwrap_or_else(|| format!("/ecs/{service}")),
-        retention_days,
-    }
+    LogGroup { name: logs.group.unwrap_or_else(|| format!("/ecs/{service}")), retention_days }
 }
 
 fn retention(check: &mut Check<'_>, at: &Path, days: i64) -> Option<u32> {
-    let allowed = u32::try_from(days)
-        .ok()
-        .filter(|days| limits::RETENTION_DAYS.contains(days));
+    let allowed = u32::try_from(days).ok().filter(|days| limits::RETENTION_DAYS.contains(days));
     if allowed.is_none() {
-        let near = limits::RETENTION_DAYS
-            .iter()
-            .min_by_key(|allowed| (i64::from(**allowed) - days).abs());
-        let near = near
-            .map(|near| format!("the nearest is {near}"))
-            .unwrap_or_default();
-        let help = format!(
-            "CloudWatch Logs keeps events for {:?} days",
-            limits::RETENTION_DAYS
-        );
+        let near = limits::RETENTION_DAYS.iter().min_by_key(|allowed| (i64::from(**allowed) - days).abs());
+        let near = near.map(|near| format!("the nearest is {near}")).unwrap_or_default();
+        let help = format!("CloudWatch Logs keeps events for {:?} days", limits::RETENTION_DAYS);
         check.value(at, format!("{days} days is not a retention"), "", [near, help]);
     }
     allowed
@@ -329,20 +281,16 @@ fn platform(check: &mut Check<'_>, at: &Path, containers: &[Container], images: 
 
 fn deployment(check: &mut Check<'_>, at: &Path, table: &raw::Deployment) -> Deployment {
     let at = at.at("deployment");
-    let minimum: Option<u32> = check.optional(
-        &at.at("minimum-healthy-percent"),
-        table.minimum_healthy_percent,
-        0..=100,
-    );
+    let minimum: Option<u32> =
+        check.optional(&at.at("minimum-healthy-percent"), table.minimum_healthy_percent, 0..=100);
     let maximum: Option<u32> = check.optional(&at.at("maximum-percent"), table.maximum_percent, 100..=200);
     if minimum.unwrap_or(100) == 100 && maximum == Some(100) {
         let help =
             "raise `maximum-percent` above 100, or lower `minimum-healthy-percent` below 100".to_owned();
         check.key(&at, "a rollout could neither start nor stop a task", "", [help]);
     }
-    let minutes: u64 = check
-        .optional(&at.at("timeout-minutes"), table.timeout_minutes, 1..=1440)
-        .unwrap_or(20);
+    let minutes: u64 =
+        check.optional(&at.at("timeout-minutes"), table.timeout_minutes, 1..=1440).unwrap_or(20);
     Deployment {
         minimum_healthy_percent: minimum,
         maximum_percent: maximum,
@@ -362,11 +310,7 @@ fn subnets(check: &mut Check<'_>, at: &Path, subnets: Option<raw::Subnets>) -> S
             Subnets::Default
         }
         Some(raw::Subnets::Ids(ids)) => {
-            for (index, id) in ids
-                .iter()
-                .enumerate()
-                .filter(|(_, id)| !id.starts_with("subnet-"))
-            {
+            for (index, id) in ids.iter().enumerate().filter(|(_, id)| !id.starts_with("subnet-")) {
                 check.value(
                     &at.at(index),
                     format!("`{id}` is not a subnet's ID"),

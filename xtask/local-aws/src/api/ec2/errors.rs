@@ -10,18 +10,12 @@ pub(super) fn invalid_value(message: impl Into<String>) -> ApiError {
 
 /// Observed (getmoto/moto, `moto/ec2/exceptions.py`).
 pub(super) fn missing_parameter(name: &str) -> ApiError {
-    ApiError::new(
-        "MissingParameter",
-        format!("The request must contain the parameter {name}"),
-    )
+    ApiError::new("MissingParameter", format!("The request must contain the parameter {name}"))
 }
 
 /// Observed (everywhere).
 pub(in crate::api) fn group_not_found(id: &str) -> ApiError {
-    ApiError::new(
-        "InvalidGroup.NotFound",
-        format!("The security group '{id}' does not exist"),
-    )
+    ApiError::new("InvalidGroup.NotFound", format!("The security group '{id}' does not exist"))
 }
 
 /// Observed (everywhere).
@@ -32,10 +26,7 @@ pub(super) fn group_not_found_by_name(name: &str, vpc: &str) -> ApiError {
 
 /// Observed (getmoto/moto, of other resources).
 pub(super) fn malformed_group(id: &str) -> ApiError {
-    ApiError::new(
-        "InvalidGroupId.Malformed",
-        format!("Invalid id: \"{id}\" (expecting \"sg-...\")"),
-    )
+    ApiError::new("InvalidGroupId.Malformed", format!("Invalid id: \"{id}\" (expecting \"sg-...\")"))
 }
 
 /// Observed (everywhere).
@@ -47,17 +38,8 @@ pub(super) fn duplicate_group(name: &str, vpc: &str) -> ApiError {
 /// Observed (terraform-aws-modules/terraform-aws-security-group#351 for UDP, hashicorp/terraform#1874 for groups);
 /// the form of protocols without ports is assumed.
 pub(super) fn duplicate_rule(DuplicateRule(permission): DuplicateRule) -> ApiError {
-    let Permission {
-        protocol,
-        from,
-        to,
-        peer,
-    } = permission;
-    let protocol = if protocol == "-1" {
-        "ALL".to_owned()
-    } else {
-        protocol.to_uppercase()
-    };
+    let Permission { protocol, from, to, peer } = permission;
+    let protocol = if protocol == "-1" { "ALL".to_owned() } else { protocol.to_uppercase() };
     let ports = match (from, to) {
         (Some(from), Some(to)) if protocol.starts_with("ICMP") => format!(", type: {from}, code: {to}"),
         (Some(from), Some(to)) => format!(", from port: {from}, to port: {to}"),
@@ -72,18 +54,12 @@ pub(super) fn duplicate_rule(DuplicateRule(permission): DuplicateRule) -> ApiErr
 
 /// Observed (everywhere).
 pub(in crate::api) fn subnet_not_found(id: &str) -> ApiError {
-    ApiError::new(
-        "InvalidSubnetID.NotFound",
-        format!("The subnet ID '{id}' does not exist"),
-    )
+    ApiError::new("InvalidSubnetID.NotFound", format!("The subnet ID '{id}' does not exist"))
 }
 
 /// Observed (everywhere).
 pub(super) fn vpc_not_found(id: &str) -> ApiError {
-    ApiError::new(
-        "InvalidVpcID.NotFound",
-        format!("The vpc ID '{id}' does not exist"),
-    )
+    ApiError::new("InvalidVpcID.NotFound", format!("The vpc ID '{id}' does not exist"))
 }
 
 /// What is asked for by ID, but isn't there. Observed (getmoto/moto) but for rules, gateways and
@@ -94,23 +70,17 @@ pub(super) fn not_found(kind: &str, id: &str) -> ApiError {
         "vpc" => return vpc_not_found(id),
         "security-group" if !id.starts_with("sg-") => return malformed_group(id),
         "security-group" => return group_not_found(id),
-        "route-table" => (
-            "InvalidRouteTableID.NotFound",
-            format!("The routeTable ID '{id}' does not exist"),
-        ),
-        "internet-gateway" => (
-            "InvalidInternetGatewayID.NotFound",
-            format!("The internetGateway ID '{id}' does not exist"),
-        ),
-        "network-interface" => (
-            "InvalidNetworkInterfaceID.NotFound",
-            format!("The networkInterface ID '{id}' does not exist"),
-        ),
+        "route-table" => ("InvalidRouteTableID.NotFound", format!("The routeTable ID '{id}' does not exist")),
+        "internet-gateway" => {
+            ("InvalidInternetGatewayID.NotFound", format!("The internetGateway ID '{id}' does not exist"))
+        }
+        "network-interface" => {
+            ("InvalidNetworkInterfaceID.NotFound", format!("The networkInterface ID '{id}' does not exist"))
+        }
         "nat-gateway" => ("NatGatewayNotFound", format!("NatGateway {id} was not found")),
-        "vpc-endpoint" => (
-            "InvalidVpcEndpointId.NotFound",
-            format!("The Vpc Endpoint Id '{id}' does not exist"),
-        ),
+        "vpc-endpoint" => {
+            ("InvalidVpcEndpointId.NotFound", format!("The Vpc Endpoint Id '{id}' does not exist"))
+        }
         "security-group-rule" => (
             "InvalidSecurityGroupRuleId.NotFound",
             format!("The security group rule ID '{id}' does not exist"),

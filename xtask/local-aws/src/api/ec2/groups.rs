@@ -72,11 +72,9 @@ impl Resource for SecurityGroup {
             "vpc-id" => one(&self.vpc),
             _ => match filter.strip_prefix("egress.ip-permission.") {
                 Some(part) => permission_values(self, true, part),
-                None => permission_values(
-                    self,
-                    false,
-                    filter.strip_prefix("ip-permission.").unwrap_or_default(),
-                ),
+                None => {
+                    permission_values(self, false, filter.strip_prefix("ip-permission.").unwrap_or_default())
+                }
             },
         }
     }
@@ -101,11 +99,7 @@ pub(super) fn describe(cloud: &Cloud, input: &DescribeSecurityGroups) -> Result<
         let groups: Vec<SecurityGroup> = ec2.groups.values().cloned().collect();
         (groups, ec2.vpc.id.clone())
     });
-    if let Some(name) = input
-        .names
-        .iter()
-        .find(|name| !groups.iter().any(|group| group.name == **name))
-    {
+    if let Some(name) = input.names.iter().find(|name| !groups.iter().any(|group| group.name == **name)) {
         return Err(group_not_found_by_name(name, &vpc));
     }
     let named = |group: &SecurityGroup| input.names.is_empty() || input.names.contains(&group.name);
@@ -146,9 +140,7 @@ pub struct CreateSecurityGroup {
 
 pub(super) fn create(cloud: &Cloud, input: CreateSecurityGroup) -> Result<Value, ApiError> {
     let name = input.name.ok_or_else(|| missing_parameter("GroupName"))?;
-    let description = input
-        .description
-        .ok_or_else(|| missing_parameter("GroupDescription"))?;
+    let description = input.description.ok_or_else(|| missing_parameter("GroupDescription"))?;
     check_name(&name, &description)?;
     let tags = tags_for("security-group", &input.tag_specifications)?;
     let (id, egress) = {
@@ -173,10 +165,7 @@ pub(super) fn create(cloud: &Cloud, input: CreateSecurityGroup) -> Result<Value,
 fn check_name(name: &str, description: &str) -> Result<(), ApiError> {
     const OTHERS: &str = "._-:/()#,@[]+=&;{}!$* ";
     let fits = |text: &str| {
-        text.len() <= 255
-            && text
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || OTHERS.contains(c))
+        text.len() <= 255 && text.chars().all(|c| c.is_ascii_alphanumeric() || OTHERS.contains(c))
     };
     if name == "default" {
         return Err(invalid_value("Cannot use reserved security group name: default"));

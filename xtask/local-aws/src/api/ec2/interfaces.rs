@@ -91,60 +91,46 @@ impl Resource for Attached {
 
 /// No public address is associated: tasks are reached on the host's loopback addresses.
 pub(super) fn describe(cloud: &Cloud, input: &DescribeNetworkInterfaces) -> Result<Value, ApiError> {
-    select(
-        attached(cloud),
-        &input.query("network-interface"),
-        "networkInterfaceSet",
-        |of: &Attached| {
-            let groups: Vec<Value> = of
-                .groups
-                .iter()
-                .map(|(id, name)| json!({"groupId": id, "groupName": name}))
-                .collect();
-            let interface = &of.interface;
-            json!({
-                "networkInterfaceId": interface.id,
-                "subnetId": interface.subnet,
-                "vpcId": of.vpc,
-                "availabilityZone": interface.zone,
-                "description": of.description,
-                "ownerId": ACCOUNT,
-                "requesterManaged": true,
-                "status": "in-use",
-                "macAddress": interface.mac,
-                "privateIpAddress": interface.address,
-                "privateIpAddressesSet": [{"primary": true, "privateIpAddress": interface.address}],
-                "sourceDestCheck": true,
-                "interfaceType": "interface",
-                "groupSet": groups,
-                "attachment": {
-                    "attachmentId": interface.id.replace("eni-", "ela-attach-"),
-                    "deviceIndex": 1,
-                    "status": "attached",
-                    "deleteOnTermination": false,
-                    "instanceOwnerId": "amazon-ecs",
-                },
-                "tagSet": [],
-            })
-        },
-    )
+    select(attached(cloud), &input.query("network-interface"), "networkInterfaceSet", |of: &Attached| {
+        let groups: Vec<Value> =
+            of.groups.iter().map(|(id, name)| json!({"groupId": id, "groupName": name})).collect();
+        let interface = &of.interface;
+        json!({
+            "networkInterfaceId": interface.id,
+            "subnetId": interface.subnet,
+            "vpcId": of.vpc,
+            "availabilityZone": interface.zone,
+            "description": of.description,
+            "ownerId": ACCOUNT,
+            "requesterManaged": true,
+            "status": "in-use",
+            "macAddress": interface.mac,
+            "privateIpAddress": interface.address,
+            "privateIpAddressesSet": [{"primary": true, "privateIpAddress": interface.address}],
+            "sourceDestCheck": true,
+            "interfaceType": "interface",
+            "groupSet": groups,
+            "attachment": {
+                "attachmentId": interface.id.replace("eni-", "ela-attach-"),
+                "deviceIndex": 1,
+                "status": "attached",
+                "deleteOnTermination": false,
+                "instanceOwnerId": "amazon-ecs",
+            },
+            "tagSet": [],
+        })
+    })
 }
 
 /// How many addresses of a subnet are taken.
 pub(super) fn count_in(cloud: &Cloud, subnet: &str) -> usize {
     let ecs = cloud.ecs();
-    live(&ecs)
-        .filter(|(_, interface)| interface.subnet == subnet)
-        .count()
+    live(&ecs).filter(|(_, interface)| interface.subnet == subnet).count()
 }
 
 /// The groups that a task's interface is in.
 pub(super) fn used_groups(cloud: &Cloud) -> Vec<String> {
-    attached(cloud)
-        .into_iter()
-        .flat_map(|of| of.groups)
-        .map(|(id, _)| id)
-        .collect()
+    attached(cloud).into_iter().flat_map(|of| of.groups).map(|(id, _)| id).collect()
 }
 
 /// A stopped task has given its interface back.
@@ -158,45 +144,25 @@ fn attached(cloud: &Cloud) -> Vec<Attached> {
     let found: Vec<(Interface, Vec<String>, String)> = {
         let ecs = cloud.ecs();
         let description = |task: &Task| format!("{}/{}", task.cluster, task.id);
-        live(&ecs)
-            .map(|(task, i)| (i.clone(), configured_groups(&ecs, task), description(task)))
-            .collect()
+        live(&ecs).map(|(task, i)| (i.clone(), configured_groups(&ecs, task), description(task))).collect()
     };
     cloud.ec2().read(|ec2| {
-        let named = |id: &String| {
-            (
-                id.clone(),
-                ec2.security_group(id).map(|g| g.name.clone()).unwrap_or_default(),
-            )
-        };
-        let default = || {
-            ec2.default_group()
-                .map(|group| group.id.clone())
-                .into_iter()
-                .collect()
-        };
+        let named =
+            |id: &String| (id.clone(), ec2.security_group(id).map(|g| g.name.clone()).unwrap_or_default());
+        let default = || ec2.default_group().map(|group| group.id.clone()).into_iter().collect();
         let attach = |(interface, groups, description): (Interface, Vec<String>, String)| {
             let groups: Vec<String> = if groups.is_empty() { default() } else { groups };
             let groups = groups.iter().map(named).collect();
-            Attached {
-                interface,
-                vpc: ec2.vpc.id.clone(),
-                groups,
-                description,
-            }
+            Attached { interface, vpc: ec2.vpc.id.clone(), groups, description }
         };
         found.into_iter().map(attach).collect()
     })
 }
 
 fn configured_groups(ecs: &Ecs, task: &Task) -> Vec<String> {
-    let service = task
-        .service
-        .as_ref()
-        .and_then(|name| ecs.service(&task.cluster, name));
+    let service = task.service.as_ref().and_then(|name| ecs.service(&task.cluster, name));
     let revision = service.and_then(|service| service.current_revision());
-    let vpc = revision
-        .and_then(|revision| network::vpc(&revision.config))
-        .or_else(|| network::vpc(&task.body));
+    let vpc =
+        revision.and_then(|revision| network::vpc(&revision.config)).or_else(|| network::vpc(&task.body));
     vpc.map(|vpc| vpc.security_groups).unwrap_or_default()
 }

@@ -263,40 +263,31 @@ pub(super) fn route_tables(cloud: &Cloud, input: &DescribeRouteTables) -> Result
         vpc: ec2.vpc.clone(),
         gateway: ec2.internet_gateway.id.clone(),
     });
-    select(
-        vec![table],
-        &input.query("route-table"),
-        "routeTableSet",
-        |table| {
-            let route = |to: &str, gateway: &str, origin: &str| json!({"destinationCidrBlock": to, "gatewayId": gateway, "origin": origin, "state": "active"});
-            json!({
+    select(vec![table], &input.query("route-table"), "routeTableSet", |table| {
+        let route = |to: &str, gateway: &str, origin: &str| json!({"destinationCidrBlock": to, "gatewayId": gateway, "origin": origin, "state": "active"});
+        json!({
+            "routeTableId": table.of.id,
+            "vpcId": table.vpc.id,
+            "ownerId": ACCOUNT,
+            "associationSet": [{
+                "main": true,
+                "routeTableAssociationId": table.of.association,
                 "routeTableId": table.of.id,
-                "vpcId": table.vpc.id,
-                "ownerId": ACCOUNT,
-                "associationSet": [{
-                    "main": true,
-                    "routeTableAssociationId": table.of.association,
-                    "routeTableId": table.of.id,
-                    "associationState": {"state": "associated"},
-                }],
-                "routeSet": [
-                    route(&table.vpc.cidr, "local", "CreateRouteTable"),
-                    route("0.0.0.0/0", &table.gateway, "CreateRoute"),
-                ],
-                "propagatingVgwSet": [],
-                "tagSet": tag_set(&table.of.tags),
-            })
-        },
-    )
+                "associationState": {"state": "associated"},
+            }],
+            "routeSet": [
+                route(&table.vpc.cidr, "local", "CreateRouteTable"),
+                route("0.0.0.0/0", &table.gateway, "CreateRoute"),
+            ],
+            "propagatingVgwSet": [],
+            "tagSet": tag_set(&table.of.tags),
+        })
+    })
 }
 
 impl Resource for InVpc<InternetGateway> {
-    const FILTERS: &'static [&'static str] = &[
-        "attachment.state",
-        "attachment.vpc-id",
-        "internet-gateway-id",
-        "owner-id",
-    ];
+    const FILTERS: &'static [&'static str] =
+        &["attachment.state", "attachment.vpc-id", "internet-gateway-id", "owner-id"];
 
     fn id(&self) -> &str {
         &self.of.id
@@ -323,17 +314,12 @@ pub(super) fn internet_gateways(cloud: &Cloud, input: &DescribeInternetGateways)
         vpc: ec2.vpc.clone(),
         gateway: String::new(),
     });
-    select(
-        vec![gateway],
-        &input.query("internet-gateway"),
-        "internetGatewaySet",
-        |gateway| {
-            json!({
-                "internetGatewayId": gateway.of.id,
-                "ownerId": ACCOUNT,
-                "attachmentSet": [{"state": "available", "vpcId": gateway.vpc.id}],
-                "tagSet": tag_set(&gateway.of.tags),
-            })
-        },
-    )
+    select(vec![gateway], &input.query("internet-gateway"), "internetGatewaySet", |gateway| {
+        json!({
+            "internetGatewayId": gateway.of.id,
+            "ownerId": ACCOUNT,
+            "attachmentSet": [{"state": "available", "vpcId": gateway.vpc.id}],
+            "tagSet": tag_set(&gateway.of.tags),
+        })
+    })
 }

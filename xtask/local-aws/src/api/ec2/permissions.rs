@@ -66,19 +66,11 @@ pub(super) type Described = (Permission, Option<String>);
 pub(super) fn parse(ec2: &Ec2, input: &RulesInput) -> Result<Vec<Described>, ApiError> {
     let mut all = Vec::new();
     for permission in &input.ip_permissions {
-        let (protocol, ports) = protocol(
-            permission.ip_protocol.as_deref(),
-            permission.from_port,
-            permission.to_port,
-        )?;
+        let (protocol, ports) =
+            protocol(permission.ip_protocol.as_deref(), permission.from_port, permission.to_port)?;
         for (peer, description) in peers(ec2, permission)? {
             all.push((
-                Permission {
-                    protocol: protocol.clone(),
-                    from: ports.0,
-                    to: ports.1,
-                    peer,
-                },
+                Permission { protocol: protocol.clone(), from: ports.0, to: ports.1, peer },
                 description,
             ));
         }
@@ -90,9 +82,7 @@ pub(super) fn parse(ec2: &Ec2, input: &RulesInput) -> Result<Vec<Described>, Api
         |(n, (permission, _)): (usize, &Described)| all[..n].iter().any(|(other, _)| other == permission);
     if all.iter().enumerate().any(twice) {
         // Observed (hashicorp/terraform-provider-aws#29492).
-        return Err(invalid_value(
-            "The same permission must not appear multiple times",
-        ));
+        return Err(invalid_value("The same permission must not appear multiple times"));
     }
     Ok(all)
 }
@@ -105,41 +95,24 @@ fn flat(ec2: &Ec2, input: &RulesInput) -> Result<Permission, ApiError> {
     };
     // A group as the only member means everything from it (documented: AuthorizeSecurityGroupIngress).
     let default = input.source_security_group_name.as_ref().map(|_| "-1");
-    let (protocol, ports) = protocol(
-        input.ip_protocol.as_deref().or(default),
-        input.from_port,
-        input.to_port,
-    )?;
-    Ok(Permission {
-        protocol,
-        from: ports.0,
-        to: ports.1,
-        peer,
-    })
+    let (protocol, ports) =
+        protocol(input.ip_protocol.as_deref().or(default), input.from_port, input.to_port)?;
+    Ok(Permission { protocol, from: ports.0, to: ports.1, peer })
 }
 
 fn peers(ec2: &Ec2, permission: &IpPermission) -> Result<Vec<(Peer, Option<String>)>, ApiError> {
     let mut peers = Vec::new();
     for range in &permission.ip_ranges {
-        let cidr = range
-            .cidr_ip
-            .as_deref()
-            .ok_or_else(|| missing_parameter("cidrIp"))?;
+        let cidr = range.cidr_ip.as_deref().ok_or_else(|| missing_parameter("cidrIp"))?;
         peers.push((Peer::Ipv4(ipv4(cidr)?), range.description.clone()));
     }
     for range in &permission.ipv6_ranges {
-        let cidr = range
-            .cidr_ipv6
-            .as_deref()
-            .ok_or_else(|| missing_parameter("cidrIpv6"))?;
+        let cidr = range.cidr_ipv6.as_deref().ok_or_else(|| missing_parameter("cidrIpv6"))?;
         let cidr = ipv6_range(cidr).ok_or_else(|| malformed(cidr))?;
         peers.push((Peer::Ipv6(cidr), range.description.clone()));
     }
     for list in &permission.prefix_list_ids {
-        let id = list
-            .prefix_list_id
-            .clone()
-            .ok_or_else(|| missing_parameter("prefixListId"))?;
+        let id = list.prefix_list_id.clone().ok_or_else(|| missing_parameter("prefixListId"))?;
         peers.push((Peer::PrefixList(id), list.description.clone()));
     }
     for pair in &permission.groups {
@@ -163,9 +136,7 @@ fn paired_group(ec2: &Ec2, pair: &GroupPair) -> Result<String, ApiError> {
 /// In the default VPC, where names will do.
 pub(super) fn group_by_name(ec2: &Ec2, name: &str) -> Result<String, ApiError> {
     let found = ec2.groups.values().find(|group| group.name == name);
-    found
-        .map(|group| group.id.clone())
-        .ok_or_else(|| group_not_found_by_name(name, &ec2.vpc.id))
+    found.map(|group| group.id.clone()).ok_or_else(|| group_not_found_by_name(name, &ec2.vpc.id))
 }
 
 fn ipv4(cidr: &str) -> Result<String, ApiError> {
@@ -181,9 +152,7 @@ type Ports = (Option<i32>, Option<i32>);
 
 /// The protocol by its name, with the ports that it takes (observed messages).
 fn protocol(name: Option<&str>, from: Option<i32>, to: Option<i32>) -> Result<(String, Ports), ApiError> {
-    let name = name
-        .ok_or_else(|| missing_parameter("ipProtocol"))?
-        .to_ascii_lowercase();
+    let name = name.ok_or_else(|| missing_parameter("ipProtocol"))?.to_ascii_lowercase();
     let name = match name.as_str() {
         "6" => "tcp",
         "17" => "udp",
@@ -195,14 +164,9 @@ fn protocol(name: Option<&str>, from: Option<i32>, to: Option<i32>) -> Result<(S
     match name {
         "-1" => Ok((name.to_owned(), (None, None))),
         "tcp" | "udp" => Ok((name.to_owned(), ports(from, to)?)),
-        "icmp" | "icmpv6" => Ok((
-            name.to_owned(),
-            (Some(from.unwrap_or(-1)), Some(to.unwrap_or(-1))),
-        )),
+        "icmp" | "icmpv6" => Ok((name.to_owned(), (Some(from.unwrap_or(-1)), Some(to.unwrap_or(-1))))),
         number if number.parse::<u8>().is_ok() => Ok((number.to_owned(), (None, None))),
-        other => Err(invalid_value(format!(
-            "Invalid value '{other}' for IP protocol. Unknown protocol."
-        ))),
+        other => Err(invalid_value(format!("Invalid value '{other}' for IP protocol. Unknown protocol."))),
     }
 }
 
@@ -225,11 +189,8 @@ pub(super) fn render<'a>(rules: impl Iterator<Item = &'a Rule>) -> Value {
     let mut merged: Vec<Value> = Vec::new();
     for rule in rules {
         let head = head(&rule.permission);
-        let at = merged.iter().position(|m| {
-            ["ipProtocol", "fromPort", "toPort"]
-                .iter()
-                .all(|k| m[k] == head[k])
-        });
+        let at =
+            merged.iter().position(|m| ["ipProtocol", "fromPort", "toPort"].iter().all(|k| m[k] == head[k]));
         let at = at.unwrap_or_else(|| {
             merged.push(head);
             merged.len() - 1
@@ -244,12 +205,7 @@ pub(super) fn render<'a>(rules: impl Iterator<Item = &'a Rule>) -> Value {
 
 /// One permission alone, as `unknownIpPermissionSet` has it.
 pub(super) fn render_one(permission: &Permission) -> Value {
-    render(std::iter::once(&Rule::of(
-        String::new(),
-        false,
-        permission.clone(),
-    )))[0]
-        .take()
+    render(std::iter::once(&Rule::of(String::new(), false, permission.clone())))[0].take()
 }
 
 fn head(permission: &Permission) -> Value {
@@ -310,24 +266,12 @@ mod tests {
     fn peers_of_the_same_ports_are_one_permission() {
         let rule = |port, cidr: &str| {
             let peer = Peer::Ipv4(cidr.to_owned());
-            let permission = Permission {
-                protocol: "tcp".into(),
-                from: Some(port),
-                to: Some(port),
-                peer,
-            };
+            let permission = Permission { protocol: "tcp".into(), from: Some(port), to: Some(port), peer };
             Rule::of("sgr-1".into(), false, permission)
         };
-        let rules = [
-            rule(80, "10.0.0.0/8"),
-            rule(81, "10.0.0.0/8"),
-            rule(80, "11.0.0.0/8"),
-        ];
+        let rules = [rule(80, "10.0.0.0/8"), rule(81, "10.0.0.0/8"), rule(80, "11.0.0.0/8")];
         let rendered = render(rules.iter());
         assert_eq!(rendered.as_array().map(Vec::len), Some(2));
-        assert_eq!(
-            rendered[0]["ipRanges"],
-            json!([{"cidrIp": "10.0.0.0/8"}, {"cidrIp": "11.0.0.0/8"}])
-        );
+        assert_eq!(rendered[0]["ipRanges"], json!([{"cidrIp": "10.0.0.0/8"}, {"cidrIp": "11.0.0.0/8"}]));
     }
 }

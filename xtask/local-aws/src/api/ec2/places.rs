@@ -65,10 +65,7 @@ impl Resource for Zone {
 pub(super) fn zones(cloud: &Cloud, input: &DescribeAvailabilityZones) -> Result<Value, ApiError> {
     let subnets: Vec<Subnet> = cloud.ec2().read(|ec2| ec2.subnets.values().cloned().collect());
     let unknown = |names: &[String], has: &dyn Fn(&Subnet) -> &String| {
-        names
-            .iter()
-            .find(|name| !subnets.iter().any(|subnet| has(subnet) == *name))
-            .cloned()
+        names.iter().find(|name| !subnets.iter().any(|subnet| has(subnet) == *name)).cloned()
     };
     if let Some(zone) = unknown(&input.names, &|s| &s.zone).or_else(|| unknown(&input.ids, &|s| &s.zone_id)) {
         // Observed: the name stands in brackets.
@@ -79,19 +76,11 @@ pub(super) fn zones(cloud: &Cloud, input: &DescribeAvailabilityZones) -> Result<
             && (input.ids.is_empty() || input.ids.contains(&s.zone_id))
     };
     let region = cloud.region();
-    let zone = |s: &Subnet| Zone {
-        name: s.zone.clone(),
-        zone_id: s.zone_id.clone(),
-        region: region.to_owned(),
-    };
+    let zone =
+        |s: &Subnet| Zone { name: s.zone.clone(), zone_id: s.zone_id.clone(), region: region.to_owned() };
     let zones = subnets.iter().filter(|s| asked(s)).map(zone).collect();
-    let query = Query {
-        kind: "zone",
-        ids: &[],
-        filters: &input.filters,
-        max_results: None,
-        next_token: None,
-    };
+    let query =
+        Query { kind: "zone", ids: &[], filters: &input.filters, max_results: None, next_token: None };
     select(zones, &query, "availabilityZoneInfo", |zone: &Zone| {
         json!({
             "zoneName": zone.name,
@@ -175,19 +164,11 @@ impl Resource for VpcEndpoint {
 }
 
 pub(super) fn nat_gateways(input: &DescribeNatGateways) -> Result<Value, ApiError> {
-    select(
-        Vec::new(),
-        &input.query("nat-gateway"),
-        "natGatewaySet",
-        |gateway: &NatGateway| match *gateway {},
-    )
+    select(Vec::new(), &input.query("nat-gateway"), "natGatewaySet", |gateway: &NatGateway| match *gateway {})
 }
 
 pub(super) fn vpc_endpoints(input: &DescribeVpcEndpoints) -> Result<Value, ApiError> {
-    select(
-        Vec::new(),
-        &input.query("vpc-endpoint"),
-        "vpcEndpointSet",
-        |endpoint: &VpcEndpoint| match *endpoint {},
-    )
+    select(Vec::new(), &input.query("vpc-endpoint"), "vpcEndpointSet", |endpoint: &VpcEndpoint| {
+        match *endpoint {}
+    })
 }

@@ -24,9 +24,7 @@ pub(super) fn authorize(cloud: &Cloud, egress: bool, input: &RulesInput) -> Resu
                 ..Rule::of(cloud.ids().ec2("sgr"), egress, permission)
             })
             .collect();
-        group_mut(ec2, &id)?
-            .authorize(rules.clone())
-            .map_err(duplicate_rule)?;
+        group_mut(ec2, &id)?.authorize(rules.clone()).map_err(duplicate_rule)?;
         Ok::<_, ApiError>((id, rules))
     })?;
     let rendered: Vec<Value> = rules.iter().map(|rule| render(cloud, &group, rule)).collect();
@@ -38,21 +36,14 @@ pub(super) fn revoke(cloud: &Cloud, egress: bool, input: &RulesInput) -> Result<
     let (group, revoked) = cloud.ec2().change(|ec2| {
         let id = find(ec2, input.group_id.as_deref(), input.group_name.as_deref())?;
         let revoked = if input.rule_ids.is_empty() {
-            let permissions = permissions::parse(ec2, input)?
-                .into_iter()
-                .map(|(p, _)| p)
-                .collect();
+            let permissions = permissions::parse(ec2, input)?.into_iter().map(|(p, _)| p).collect();
             group_mut(ec2, &id)?.revoke(egress, permissions)
         } else {
             by_id(group_mut(ec2, &id)?, egress, &input.rule_ids)?
         };
         Ok::<_, ApiError>((id, revoked))
     })?;
-    let rules: Vec<Value> = revoked
-        .rules
-        .iter()
-        .map(|rule| render_revoked(&group, rule))
-        .collect();
+    let rules: Vec<Value> = revoked.rules.iter().map(|rule| render_revoked(&group, rule)).collect();
     let unknown: Vec<Value> = revoked.unknown.iter().map(render_one).collect();
     Ok(json!({"return": true, "revokedSecurityGroupRuleSet": rules, "unknownIpPermissionSet": unknown}))
 }
@@ -60,10 +51,7 @@ pub(super) fn revoke(cloud: &Cloud, egress: bool, input: &RulesInput) -> Result<
 fn by_id(group: &mut SecurityGroup, egress: bool, ids: &[String]) -> Result<Revoked, ApiError> {
     let mut revoked = Revoked::default();
     for id in ids {
-        let at = group
-            .rules
-            .iter()
-            .position(|rule| rule.id == *id && rule.egress == egress);
+        let at = group.rules.iter().position(|rule| rule.id == *id && rule.egress == egress);
         let at = at.ok_or_else(|| not_found("security-group-rule", id))?;
         revoked.rules.push(group.rules.remove(at));
     }
@@ -71,9 +59,7 @@ fn by_id(group: &mut SecurityGroup, egress: bool, ids: &[String]) -> Result<Revo
 }
 
 fn group_mut<'a>(ec2: &'a mut Ec2, id: &str) -> Result<&'a mut SecurityGroup, ApiError> {
-    ec2.groups
-        .get_mut(id)
-        .ok_or_else(|| not_found("security-group", id))
+    ec2.groups.get_mut(id).ok_or_else(|| not_found("security-group", id))
 }
 
 describe_input!(DescribeSecurityGroupRules, "SecurityGroupRuleId");
@@ -107,19 +93,12 @@ pub(super) fn describe(cloud: &Cloud, input: &DescribeSecurityGroupRules) -> Res
     let rules = cloud.ec2().read(|ec2| {
         let of = |group: &SecurityGroup| -> Vec<InGroup> {
             let rules = group.rules.iter().cloned();
-            rules
-                .map(|rule| InGroup {
-                    rule,
-                    group: group.id.clone(),
-                })
-                .collect()
+            rules.map(|rule| InGroup { rule, group: group.id.clone() }).collect()
         };
         ec2.groups.values().flat_map(of).collect()
     });
     let query = input.query("security-group-rule");
-    select(rules, &query, "securityGroupRuleSet", |of: &InGroup| {
-        render(cloud, &of.group, &of.rule)
-    })
+    select(rules, &query, "securityGroupRuleSet", |of: &InGroup| render(cloud, &of.group, &of.rule))
 }
 
 /// `ModifySecurityGroupRules` and the like are not answered; a rule's description stays as it was authorized.

@@ -55,10 +55,7 @@ pub(super) fn select<R: Resource>(
         return Err(not_found(query.kind, missing));
     }
     let asked = |r: &R| query.ids.is_empty() || query.ids.iter().any(|id| id == r.id());
-    let found: Vec<R> = resources
-        .into_iter()
-        .filter(|r| asked(r) && matches(r, query.filters))
-        .collect();
+    let found: Vec<R> = resources.into_iter().filter(|r| asked(r) && matches(r, query.filters)).collect();
     let (part, next) = cut(found, query)?;
     let mut answer = json!({member: part.iter().map(render).collect::<Vec<_>>()});
     if let Some(token) = next {
@@ -78,10 +75,7 @@ fn check_filters<R: Resource>(filters: &[Filter]) -> Result<(), ApiError> {
 fn matches<R: Resource>(resource: &R, filters: &[Filter]) -> bool {
     filters.iter().all(|filter| {
         let values = values(resource, &filter.name);
-        filter
-            .value
-            .iter()
-            .any(|pattern| values.iter().any(|value| wildcard::matches(pattern, value)))
+        filter.value.iter().any(|pattern| values.iter().any(|value| wildcard::matches(pattern, value)))
     })
 }
 
@@ -98,10 +92,8 @@ fn cut<R: Resource>(found: Vec<R>, query: &Query<'_>) -> Result<(Vec<R>, Option<
     let limit = match query.max_results {
         None => usize::MAX,
         Some(_) if !query.ids.is_empty() => {
-            let message = format!(
-                "The parameter {} cannot be used with the parameter maxResults",
-                query.ids_name()
-            );
+            let message =
+                format!("The parameter {} cannot be used with the parameter maxResults", query.ids_name());
             return Err(ApiError::new("InvalidParameterCombination", message));
         }
         // Observed: both.
@@ -113,13 +105,7 @@ fn cut<R: Resource>(found: Vec<R>, query: &Query<'_>) -> Result<(Vec<R>, Option<
         }
         Some(n) => usize::try_from(n).unwrap_or(usize::MAX).min(1000),
     };
-    page(
-        found,
-        |resource: &R| resource.id().to_owned(),
-        limit,
-        query.next_token,
-    )
-    .map_err(|_| {
+    page(found, |resource: &R| resource.id().to_owned(), limit, query.next_token).map_err(|_| {
         let token = query.next_token.unwrap_or_default();
         ApiError::new("InvalidNextToken", format!("The token '{token}' is invalid"))
     })
@@ -137,9 +123,7 @@ impl Query<'_> {
 
 /// `tagSet`.
 pub(super) fn tag_set(tags: &Tags) -> Value {
-    tags.iter()
-        .map(|(key, value)| json!({"key": key, "value": value}))
-        .collect()
+    tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect()
 }
 
 /// One value.

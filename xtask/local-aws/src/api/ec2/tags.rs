@@ -48,9 +48,7 @@ pub(super) fn tags_for(kind: &str, specifications: &[TagSpecification]) -> Resul
 fn add(tags: &mut Tags, new: &[Tag]) -> Result<(), ApiError> {
     for tag in new {
         if tag.key.starts_with("aws:") {
-            return Err(invalid_value(
-                "Tag keys starting with 'aws:' are reserved for internal use",
-            ));
+            return Err(invalid_value("Tag keys starting with 'aws:' are reserved for internal use"));
         }
         if tag.key.is_empty() || tag.key.chars().count() > 128 {
             return Err(invalid_value("Tag keys have 1 to 128 characters")); // assumed

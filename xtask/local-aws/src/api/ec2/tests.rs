@@ -16,10 +16,7 @@ struct Account {
 impl Account {
     fn new() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        Self {
-            cloud: open(&dir),
-            dir,
-        }
+        Self { cloud: open(&dir), dir }
     }
 
     async fn call(&self, operation: &str, form: &str) -> Result<Value, ApiError> {
@@ -39,22 +36,13 @@ impl Account {
     }
 
     async fn group(&self, name: &str) -> String {
-        let created = self
-            .ok(
-                "CreateSecurityGroup",
-                &format!("GroupName={name}&GroupDescription=d"),
-            )
-            .await;
+        let created = self.ok("CreateSecurityGroup", &format!("GroupName={name}&GroupDescription=d")).await;
         created["groupId"].as_str().expect("an ID").to_owned()
     }
 }
 
 fn open(dir: &tempfile::TempDir) -> Cloud {
-    let options = Options {
-        state_dir: dir.path().into(),
-        region: "eu-west-1".into(),
-        instance: "t".into(),
-    };
+    let options = Options { state_dir: dir.path().into(), region: "eu-west-1".into(), instance: "t".into() };
     Cloud::open(options, std::sync::Arc::new(|| 1000.0)).expect("the state directory can be read")
 }
 
@@ -64,32 +52,21 @@ const TCP_3000: &str = "IpPermissions.1.IpProtocol=tcp&IpPermissions.1.FromPort=
 #[tokio::test]
 async fn a_fresh_account_has_a_default_vpc_with_a_way_out() {
     let account = Account::new();
-    let vpcs = account
-        .ok("DescribeVpcs", "Filter.1.Name=isDefault&Filter.1.Value.1=true")
-        .await;
+    let vpcs = account.ok("DescribeVpcs", "Filter.1.Name=isDefault&Filter.1.Value.1=true").await;
     let vpc = vpcs["vpcSet"][0]["vpcId"].as_str().expect("an ID").to_owned();
     let filter = format!("Filter.1.Name=vpc-id&Filter.1.Value.1={vpc}");
     let subnets = account.ok("DescribeSubnets", &filter).await["subnetSet"].clone();
-    let mut zones: Vec<&Value> = subnets
-        .as_array()
-        .expect("a list")
-        .iter()
-        .map(|s| &s["availabilityZone"])
-        .collect();
+    let mut zones: Vec<&Value> =
+        subnets.as_array().expect("a list").iter().map(|s| &s["availabilityZone"]).collect();
     zones.sort_by_key(|zone| zone.to_string());
     assert_eq!(json!(zones), json!(["eu-west-1a", "eu-west-1b", "eu-west-1c"]));
     let tables = account.ok("DescribeRouteTables", &filter).await;
     let gateways = account.ok("DescribeInternetGateways", "").await;
     let gateway = &gateways["internetGatewaySet"][0]["internetGatewayId"];
     assert_eq!(&tables["routeTableSet"][0]["routeSet"][1]["gatewayId"], gateway);
+    assert_eq!(account.ok("DescribeNatGateways", "").await, json!({"natGatewaySet": []}));
     assert_eq!(
-        account.ok("DescribeNatGateways", "").await,
-        json!({"natGatewaySet": []})
-    );
-    assert_eq!(
-        account
-            .ok("DescribeSubnets", "Filter.1.Name=tag:a&Filter.1.Value.1=*")
-            .await,
+        account.ok("DescribeSubnets", "Filter.1.Name=tag:a&Filter.1.Value.1=*").await,
         json!({"subnetSet": []})
     );
 }
@@ -98,19 +75,9 @@ async fn a_fresh_account_has_a_default_vpc_with_a_way_out() {
 async fn a_group_is_there_after_a_restart() {
     let account = Account::new();
     let id = account.group("web").await;
-    account
-        .ok(
-            "AuthorizeSecurityGroupIngress",
-            &format!("GroupId={id}&{TCP_3000}"),
-        )
-        .await;
-    let again = Account {
-        cloud: open(&account.dir),
-        dir: account.dir,
-    };
-    let described = again
-        .ok("DescribeSecurityGroups", &format!("GroupId.1={id}"))
-        .await;
+    account.ok("AuthorizeSecurityGroupIngress", &format!("GroupId={id}&{TCP_3000}")).await;
+    let again = Account { cloud: open(&account.dir), dir: account.dir };
+    let described = again.ok("DescribeSecurityGroups", &format!("GroupId.1={id}")).await;
     assert_eq!(
         described["securityGroupInfo"][0]["ipPermissions"],
         json!([{
@@ -175,28 +142,14 @@ async fn a_rule_goes_by_its_properties_or_its_id() {
     let id = account.group("web").await;
     let both = format!("GroupId={id}&{TCP_3000}&IpPermissions.1.Ipv6Ranges.1.CidrIpv6=::/0");
     let rules = account.ok("AuthorizeSecurityGroupIngress", &both).await["securityGroupRuleSet"].clone();
-    assert_eq!(
-        (&rules[0]["cidrIpv4"], &rules[1]["cidrIpv6"]),
-        (&json!("0.0.0.0/0"), &json!("::/0"))
-    );
+    assert_eq!((&rules[0]["cidrIpv4"], &rules[1]["cidrIpv6"]), (&json!("0.0.0.0/0"), &json!("::/0")));
     let rule = rules[1]["securityGroupRuleId"].as_str().expect("an ID");
-    account
-        .ok(
-            "RevokeSecurityGroupIngress",
-            &format!("GroupId={id}&SecurityGroupRuleId.1={rule}"),
-        )
-        .await;
+    account.ok("RevokeSecurityGroupIngress", &format!("GroupId={id}&SecurityGroupRuleId.1={rule}")).await;
     let revoked = account.ok("RevokeSecurityGroupIngress", &both).await;
     assert_eq!(revoked["revokedSecurityGroupRuleSet"][0]["cidrIpv4"], "0.0.0.0/0");
-    assert_eq!(
-        revoked["unknownIpPermissionSet"][0]["ipv6Ranges"],
-        json!([{"cidrIpv6": "::/0"}])
-    );
+    assert_eq!(revoked["unknownIpPermissionSet"][0]["ipv6Ranges"], json!([{"cidrIpv6": "::/0"}]));
     let left = account
-        .ok(
-            "DescribeSecurityGroupRules",
-            &format!("Filter.1.Name=group-id&Filter.1.Value.1={id}"),
-        )
+        .ok("DescribeSecurityGroupRules", &format!("Filter.1.Name=group-id&Filter.1.Value.1={id}"))
         .await;
     assert_eq!(left["securityGroupRuleSet"].as_array().map(Vec::len), Some(1));
 }
@@ -208,18 +161,10 @@ async fn a_group_that_another_names_stays() {
     let from_web =
         format!("GroupId={db}&IpPermissions.1.IpProtocol=-1&IpPermissions.1.Groups.1.GroupId={web}");
     account.ok("AuthorizeSecurityGroupIngress", &from_web).await;
-    let refused = account
-        .refused("DeleteSecurityGroup", &format!("GroupId={web}"))
-        .await;
-    assert_eq!(
-        refused,
-        format!("DependencyViolation: resource {web} has a dependent object")
-    );
+    let refused = account.refused("DeleteSecurityGroup", &format!("GroupId={web}")).await;
+    assert_eq!(refused, format!("DependencyViolation: resource {web} has a dependent object"));
     account.ok("DeleteSecurityGroup", &format!("GroupId={db}")).await;
-    assert_eq!(
-        account.ok("DeleteSecurityGroup", &format!("GroupId={web}")).await["groupId"],
-        web.as_str()
-    );
+    assert_eq!(account.ok("DeleteSecurityGroup", &format!("GroupId={web}")).await["groupId"], web.as_str());
 }
 
 #[tokio::test]
@@ -227,27 +172,13 @@ async fn tags_are_set_filtered_by_and_removed() {
     let account = Account::new();
     let tagged = "GroupName=web&GroupDescription=d&TagSpecification.1.ResourceType=security-group\
                   &TagSpecification.1.Tag.1.Key=owner&TagSpecification.1.Tag.1.Value=me";
-    let id = account.ok("CreateSecurityGroup", tagged).await["groupId"]
-        .as_str()
-        .expect("an ID")
-        .to_owned();
-    account
-        .ok(
-            "CreateTags",
-            &format!("ResourceId.1={id}&Tag.1.Key=env&Tag.1.Value=dev"),
-        )
-        .await;
+    let id = account.ok("CreateSecurityGroup", tagged).await["groupId"].as_str().expect("an ID").to_owned();
+    account.ok("CreateTags", &format!("ResourceId.1={id}&Tag.1.Key=env&Tag.1.Value=dev")).await;
     let by = |filter: &str| format!("Filter.1.Name={filter}");
-    let found = account
-        .ok("DescribeSecurityGroups", &by("tag:owner&Filter.1.Value.1=m?"))
-        .await;
+    let found = account.ok("DescribeSecurityGroups", &by("tag:owner&Filter.1.Value.1=m?")).await;
     assert_eq!(found["securityGroupInfo"][0]["groupId"], id.as_str());
-    account
-        .ok("DeleteTags", &format!("ResourceId.1={id}&Tag.1.Key=owner"))
-        .await;
-    let tags = account
-        .ok("DescribeTags", &by(&format!("resource-id&Filter.1.Value.1={id}")))
-        .await;
+    account.ok("DeleteTags", &format!("ResourceId.1={id}&Tag.1.Key=owner")).await;
+    let tags = account.ok("DescribeTags", &by(&format!("resource-id&Filter.1.Value.1={id}"))).await;
     assert_eq!(
         tags,
         json!({"tagSet": [{"resourceId": id, "resourceType": "security-group", "key": "env", "value": "dev"}]})
@@ -266,12 +197,7 @@ async fn groups_come_in_pages() {
     }
     let first = account.ok("DescribeSecurityGroups", "MaxResults=5").await;
     let token = first["nextToken"].as_str().expect("there is more");
-    let second = account
-        .ok(
-            "DescribeSecurityGroups",
-            &format!("MaxResults=5&NextToken={token}"),
-        )
-        .await;
+    let second = account.ok("DescribeSecurityGroups", &format!("MaxResults=5&NextToken={token}")).await;
     let count = |answer: &Value| answer["securityGroupInfo"].as_array().map(Vec::len);
     assert_eq!((count(&first), count(&second)), (Some(5), Some(2)));
     insta::assert_snapshot!(

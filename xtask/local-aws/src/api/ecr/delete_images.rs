@@ -20,19 +20,16 @@ pub struct BatchDeleteImage {
 pub(super) fn delete(cloud: &Cloud, input: BatchDeleteImage) -> Result<Value, ApiError> {
     find(cloud, input.registry_id.as_deref(), &input.repository_name)?;
     check_count(&input.image_ids)?;
-    let (deleted, failures) = cloud
-        .registry()
-        .store()
-        .remove(&input.repository_name, |images| {
-            let (mut deleted, mut failures) = (Vec::new(), Vec::new());
-            for id in input.image_ids {
-                match delete_one(images, &id) {
-                    Ok(ids) => deleted.extend(ids),
-                    Err(failure) => failures.push(id.failure(failure)),
-                }
+    let (deleted, failures) = cloud.registry().store().remove(&input.repository_name, |images| {
+        let (mut deleted, mut failures) = (Vec::new(), Vec::new());
+        for id in input.image_ids {
+            match delete_one(images, &id) {
+                Ok(ids) => deleted.extend(ids),
+                Err(failure) => failures.push(id.failure(failure)),
             }
-            (deleted, failures)
-        })?;
+        }
+        (deleted, failures)
+    })?;
     Ok(json!({"imageIds": deleted, "failures": failures}))
 }
 
@@ -54,10 +51,7 @@ fn delete_one(images: &mut Images, id: &ImageId) -> Result<Vec<ImageId>, Failure
         None => {
             images.remove_image(&digest);
             let untagged = tags.is_empty().then(|| ImageId::of(&digest, None));
-            tags.iter()
-                .map(|tag| ImageId::of(&digest, Some(tag)))
-                .chain(untagged)
-                .collect()
+            tags.iter().map(|tag| ImageId::of(&digest, Some(tag))).chain(untagged).collect()
         }
     })
 }

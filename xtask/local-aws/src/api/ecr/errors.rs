@@ -61,14 +61,8 @@ pub(super) fn invalid_token(_: InvalidToken) -> ApiError {
 pub(super) fn limit(max_results: Option<usize>) -> Result<usize, ApiError> {
     match max_results {
         None => Ok(100),
-        Some(0) => Err(invalid(
-            "maxResults",
-            "must have value greater than or equal to 1",
-        )),
-        Some(n) if n > 1000 => Err(invalid(
-            "maxResults",
-            "must have value less than or equal to 1000",
-        )),
+        Some(0) => Err(invalid("maxResults", "must have value greater than or equal to 1")),
+        Some(n) if n > 1000 => Err(invalid("maxResults", "must have value less than or equal to 1000")),
         Some(n) => Ok(n),
     }
 }
@@ -77,9 +71,7 @@ pub(super) fn limit(max_results: Option<usize>) -> Result<usize, ApiError> {
 pub(super) fn find(cloud: &Cloud, registry: Option<&str>, name: &str) -> Result<Repository, ApiError> {
     let registry = registry.unwrap_or(ACCOUNT);
     let found = cloud.ecr().read(|ecr| ecr.repository(name).cloned());
-    found
-        .filter(|_| registry == ACCOUNT)
-        .ok_or_else(|| repository_not_found(name, registry))
+    found.filter(|_| registry == ACCOUNT).ok_or_else(|| repository_not_found(name, registry))
 }
 
 /// Changes the repository, or says that it isn't there.

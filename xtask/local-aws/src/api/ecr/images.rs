@@ -26,10 +26,7 @@ pub(super) type Failure = (&'static str, &'static str);
 
 impl ImageId {
     pub(super) fn of(digest: &Digest, tag: Option<&str>) -> Self {
-        Self {
-            image_digest: Some(digest.to_string()),
-            image_tag: tag.map(str::to_owned),
-        }
+        Self { image_digest: Some(digest.to_string()), image_tag: tag.map(str::to_owned) }
     }
 
     /// Observed (getmoto/moto, `moto/ecr/models.py`), but for the mismatch, whose words are assumed.
@@ -37,10 +34,7 @@ impl ImageId {
         let not_found = ("ImageNotFound", "Requested image not found");
         let by_tag = |tag: &str| {
             if !is_tag(tag) {
-                return Err((
-                    "InvalidImageTag",
-                    "Invalid request parameters: image tag is not a valid tag",
-                ));
+                return Err(("InvalidImageTag", "Invalid request parameters: image tag is not a valid tag"));
             }
             images.resolve(&Reference::Tag(tag.to_owned())).ok_or(not_found)
         };
@@ -53,17 +47,13 @@ impl ImageId {
             images.resolve(&Reference::Digest(parsed)).ok_or(not_found)
         };
         match (self.image_digest.as_deref(), self.image_tag.as_deref()) {
-            (None, None) => Err((
-                "MissingDigestAndTag",
-                "Invalid request parameters: both tag and digest cannot be null",
-            )),
+            (None, None) => {
+                Err(("MissingDigestAndTag", "Invalid request parameters: both tag and digest cannot be null"))
+            }
             (Some(digest), None) => by_digest(digest),
             (None, Some(tag)) => by_tag(tag),
             (Some(digest), Some(tag)) if by_digest(digest)? == by_tag(tag)? => by_digest(digest),
-            _ => Err((
-                "ImageTagDoesNotMatchDigest",
-                "Image tag does not match the image digest",
-            )),
+            _ => Err(("ImageTagDoesNotMatchDigest", "Image tag does not match the image digest")),
         }
     }
 
@@ -107,13 +97,10 @@ pub(super) type ListImages = DescribeImages;
 pub(super) fn describe(cloud: &Cloud, input: &DescribeImages) -> Result<Value, ApiError> {
     let name = &input.repository_name;
     find(cloud, input.registry_id.as_deref(), name)?;
-    let found = cloud
-        .registry()
-        .store()
-        .look(name, |images| match &input.image_ids {
-            Some(ids) => ids.iter().map(|id| describe_one(images, name, id)).collect(),
-            None => Ok(describe_all(images, name, &input.filter)),
-        })?;
+    let found = cloud.registry().store().look(name, |images| match &input.image_ids {
+        Some(ids) => ids.iter().map(|id| describe_one(images, name, id)).collect(),
+        None => Ok(describe_all(images, name, &input.filter)),
+    })?;
     if input.image_ids.is_some() {
         return Ok(json!({"imageDetails": found}));
     }
@@ -124,23 +111,15 @@ pub(super) fn describe(cloud: &Cloud, input: &DescribeImages) -> Result<Value, A
 }
 
 fn describe_one(images: &Images, repository: &str, id: &ImageId) -> Result<Value, ApiError> {
-    let found = id
-        .resolve(images)
-        .ok()
-        .and_then(|digest| Some((digest, images.images.get(&digest)?)));
+    let found = id.resolve(images).ok().and_then(|digest| Some((digest, images.images.get(&digest)?)));
     let (digest, image) = found
         .ok_or_else(|| image_not_found(id.image_digest.as_deref(), id.image_tag.as_deref(), repository))?;
     Ok(detail(images, repository, &digest, image))
 }
 
 fn describe_all(images: &Images, repository: &str, filter: &Filter) -> Vec<Value> {
-    let wanted = images
-        .images
-        .iter()
-        .filter(|(digest, _)| filter.lets(!images.tags_of(digest).is_empty()));
-    wanted
-        .map(|(digest, image)| detail(images, repository, digest, image))
-        .collect()
+    let wanted = images.images.iter().filter(|(digest, _)| filter.lets(!images.tags_of(digest).is_empty()));
+    wanted.map(|(digest, image)| detail(images, repository, digest, image)).collect()
 }
 
 fn detail(images: &Images, repository: &str, digest: &Digest, image: &Image) -> Value {
@@ -169,11 +148,7 @@ fn detail(images: &Images, repository: &str, digest: &Digest, image: &Image) -> 
 
 /// Of an index, the largest of its images (documented: ImageDetail).
 fn size(images: &Images, image: &Image) -> u64 {
-    let children = image
-        .manifest
-        .manifests
-        .iter()
-        .filter_map(|child| images.images.get(&child.digest));
+    let children = image.manifest.manifests.iter().filter_map(|child| images.images.get(&child.digest));
     let largest = children.map(|child| child.manifest.content_size()).max();
     largest.unwrap_or_else(|| image.manifest.content_size())
 }
@@ -181,10 +156,7 @@ fn size(images: &Images, image: &Image) -> u64 {
 pub(super) fn list(cloud: &Cloud, input: &ListImages) -> Result<Value, ApiError> {
     let name = &input.repository_name;
     find(cloud, input.registry_id.as_deref(), name)?;
-    let ids = cloud
-        .registry()
-        .store()
-        .look(name, |images| ids(images, &input.filter));
+    let ids = cloud.registry().store().look(name, |images| ids(images, &input.filter));
     let limit = limit(input.max_results)?;
     let key = |id: &ImageId| format!("{:?}", (&id.image_digest, &id.image_tag));
     let (part, next) = page(ids, key, limit, input.next_token.as_deref()).map_err(invalid_token)?;
@@ -193,19 +165,10 @@ pub(super) fn list(cloud: &Cloud, input: &ListImages) -> Result<Value, ApiError>
 
 /// One for each tag, and one for each image without any.
 fn ids(images: &Images, filter: &Filter) -> Vec<ImageId> {
-    let tagged = images
-        .tags
-        .iter()
-        .map(|(tag, digest)| ImageId::of(digest, Some(tag)));
-    let untagged = images
-        .images
-        .keys()
-        .filter(|d| images.tags_of(d).is_empty())
-        .map(|d| ImageId::of(d, None));
-    tagged
-        .chain(untagged)
-        .filter(|id| filter.lets(id.image_tag.is_some()))
-        .collect()
+    let tagged = images.tags.iter().map(|(tag, digest)| ImageId::of(digest, Some(tag)));
+    let untagged =
+        images.images.keys().filter(|d| images.tags_of(d).is_empty()).map(|d| ImageId::of(d, None));
+    tagged.chain(untagged).filter(|id| filter.lets(id.image_tag.is_some())).collect()
 }
 
 /// `acceptedMediaTypes` is not looked at: an image is answered as it was pushed.
@@ -244,13 +207,7 @@ fn get_one(cloud: &Cloud, repository: &str, id: &ImageId) -> Result<Result<Value
     let store = cloud.registry().store();
     let found = store.look(repository, |images| {
         let digest = id.resolve(images)?;
-        Ok((
-            digest,
-            images
-                .images
-                .get(&digest)
-                .map(|image| image.manifest.media_type.clone()),
-        ))
+        Ok((digest, images.images.get(&digest).map(|image| image.manifest.media_type.clone())))
     });
     let (digest, media_type) = match found {
         Ok(found) => found,

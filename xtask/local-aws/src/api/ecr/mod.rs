@@ -56,9 +56,7 @@ operations! {
 /// Performs the operation, on a thread that may wait for the disk.
 pub async fn handle(cloud: &Cloud, request: EcrRequest) -> Result<Value, ApiError> {
     let cloud = cloud.clone();
-    tokio::task::spawn_blocking(move || perform(&cloud, request))
-        .await
-        .map_err(ApiError::server)?
+    tokio::task::spawn_blocking(move || perform(&cloud, request)).await.map_err(ApiError::server)?
 }
 
 fn perform(cloud: &Cloud, request: EcrRequest) -> Result<Value, ApiError> {

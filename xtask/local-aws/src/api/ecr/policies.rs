@@ -83,10 +83,7 @@ pub(super) fn get_lifecycle(cloud: &Cloud, input: &OfRepository) -> Result<Value
 
 pub(super) fn delete_lifecycle(cloud: &Cloud, input: &OfRepository) -> Result<Value, ApiError> {
     change(cloud, input.key(), |repository| {
-        let text = repository
-            .lifecycle_policy
-            .take()
-            .ok_or_else(|| input.no_lifecycle())?;
+        let text = repository.lifecycle_policy.take().ok_or_else(|| input.no_lifecycle())?;
         Ok(input.answer("lifecyclePolicyText", &text))
     })
 }

@@ -42,10 +42,7 @@ pub(super) fn put(cloud: &Cloud, input: &PutImage) -> Result<Value, ApiError> {
         }
         None => Reference::Digest(digest),
     };
-    cloud
-        .registry()
-        .put_manifest(name, &reference, manifest, bytes)
-        .map_err(|e| error(name, e))?;
+    cloud.registry().put_manifest(name, &reference, manifest, bytes).map_err(|e| error(name, e))?;
     Ok(json!({"image": {
         "registryId": ACCOUNT,
         "repositoryName": name,
@@ -58,23 +55,16 @@ pub(super) fn put(cloud: &Cloud, input: &PutImage) -> Result<Value, ApiError> {
 /// Nothing would change: an error, on ECR (observed: buildkite-plugins/ecr-buildkite-plugin#111).
 fn refuse_same(cloud: &Cloud, input: &PutImage, digest: &Digest) -> Result<(), ApiError> {
     let name = &input.repository_name;
-    if input
-        .image_digest
-        .as_ref()
-        .is_some_and(|expected| *expected != digest.to_string())
-    {
+    if input.image_digest.as_ref().is_some_and(|expected| *expected != digest.to_string()) {
         let message = format!(
             "The specified image digest does not match the digest that Amazon ECR calculated for the image, '{digest}'"
         );
         return Err(ApiError::new("ImageDigestDoesNotMatchException", message));
     }
-    let same = cloud
-        .registry()
-        .store()
-        .look(name, |images| match &input.image_tag {
-            Some(tag) => images.tags.get(tag) == Some(digest),
-            None => images.images.contains_key(digest),
-        });
+    let same = cloud.registry().store().look(name, |images| match &input.image_tag {
+        Some(tag) => images.tags.get(tag) == Some(digest),
+        None => images.images.contains_key(digest),
+    });
     if !same {
         return Ok(());
     }
@@ -88,10 +78,9 @@ fn refuse_same(cloud: &Cloud, input: &PutImage, digest: &Digest) -> Result<(), A
 
 fn error(repository: &str, error: PutError) -> ApiError {
     match error {
-        PutError::Immutable(tag) => ApiError::new(
-            "ImageTagAlreadyExistsException",
-            immutable_message(repository, &tag),
-        ),
+        PutError::Immutable(tag) => {
+            ApiError::new("ImageTagAlreadyExistsException", immutable_message(repository, &tag))
+        }
         PutError::Gap(gap) => {
             let code = match gap {
                 Gap::Blobs(_) => "LayersNotFoundException",

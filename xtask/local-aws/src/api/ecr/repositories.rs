@@ -16,12 +16,8 @@ use crate::error::ApiError;
 use crate::state::ecr::{AlreadyExists, Mutability, Repository, is_repository_name};
 
 const NAME_PATTERN: &str = "(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*";
-const MUTABILITIES: [&str; 4] = [
-    "MUTABLE",
-    "IMMUTABLE",
-    "IMMUTABLE_WITH_EXCLUSION",
-    "MUTABLE_WITH_EXCLUSION",
-];
+const MUTABILITIES: [&str; 4] =
+    ["MUTABLE", "IMMUTABLE", "IMMUTABLE_WITH_EXCLUSION", "MUTABLE_WITH_EXCLUSION"];
 const ENCRYPTIONS: [&str; 3] = ["AES256", "KMS", "KMS_DSSE"];
 
 #[derive(Debug, Deserialize)]
@@ -62,20 +58,14 @@ struct EncryptionConfiguration {
 pub(super) fn create(cloud: &Cloud, input: CreateRepository) -> Result<Value, ApiError> {
     check_name(&input.repository_name)?;
     if let Some(registry) = input.registry_id.filter(|id| id != ACCOUNT) {
-        return Err(invalid(
-            "registryId",
-            &format!("'{registry}' is not the caller's registry"),
-        ));
+        return Err(invalid("registryId", &format!("'{registry}' is not the caller's registry")));
     }
     let encryption = input.encryption_configuration;
     let encryption_type = encryption.as_ref().map_or("AES256", |e| &e.encryption_type);
     one_of("encryptionType", encryption_type, &ENCRYPTIONS)?;
     let repository = Repository {
         created_at: cloud.now(),
-        mutability: mutability(
-            input.image_tag_mutability,
-            input.image_tag_mutability_exclusion_filters,
-        )?,
+        mutability: mutability(input.image_tag_mutability, input.image_tag_mutability_exclusion_filters)?,
         scan_on_push: input.image_scanning_configuration.is_some_and(|c| c.scan_on_push),
         encryption_type: encryption_type.to_owned(),
         kms_key: encryption.and_then(|e| e.kms_key),
@@ -111,10 +101,7 @@ fn mutability(setting: Option<String>, filters: Vec<ExclusionFilter>) -> Result<
     for filter in &filters {
         one_of("filterType", &filter.filter_type, &["WILDCARD"])?;
     }
-    Ok(Mutability {
-        setting,
-        exclusions: filters.into_iter().map(|filter| filter.filter).collect(),
-    })
+    Ok(Mutability { setting, exclusions: filters.into_iter().map(|filter| filter.filter).collect() })
 }
 
 /// Observed (getmoto/moto, `moto/ecr/models.py`).
@@ -122,10 +109,7 @@ fn one_of(parameter: &str, value: &str, values: &[&str]) -> Result<(), ApiError>
     if values.contains(&value) {
         return Ok(());
     }
-    Err(invalid(
-        parameter,
-        &format!("Member must satisfy enum value set: [{}]", values.join(", ")),
-    ))
+    Err(invalid(parameter, &format!("Member must satisfy enum value set: [{}]", values.join(", "))))
 }
 
 #[derive(Debug, Deserialize)]
@@ -141,21 +125,13 @@ pub(super) fn describe(cloud: &Cloud, input: &DescribeRepositories) -> Result<Va
     let registry = input.registry_id.as_deref();
     if let Some(names) = &input.repository_names {
         let found: Result<Vec<_>, _> = names.iter().map(|name| find(cloud, registry, name)).collect();
-        let rendered: Vec<Value> = found?
-            .iter()
-            .map(|repository| render(cloud, repository))
-            .collect();
+        let rendered: Vec<Value> = found?.iter().map(|repository| render(cloud, repository)).collect();
         return Ok(json!({"repositories": rendered}));
     }
     let all = cloud.ecr().read(|ecr| ecr.repositories().cloned().collect());
     let limit = limit(input.max_results)?;
-    let (part, next) = page(
-        all,
-        |r: &Repository| r.name.clone(),
-        limit,
-        input.next_token.as_deref(),
-    )
-    .map_err(invalid_token)?;
+    let (part, next) = page(all, |r: &Repository| r.name.clone(), limit, input.next_token.as_deref())
+        .map_err(invalid_token)?;
     let rendered: Vec<Value> = part.iter().map(|repository| render(cloud, repository)).collect();
     Ok(with_token(json!({"repositories": rendered}), next))
 }
@@ -176,10 +152,8 @@ pub(super) fn delete(cloud: &Cloud, input: &DeleteRepository) -> Result<Value, A
     if !input.force && !store.look(name, |images| images.images.is_empty()) {
         return Err(repository_not_empty(name));
     }
-    let deleted = cloud.ecr().change(|ecr| {
-        ecr.delete(name)
-            .ok_or_else(|| repository_not_found(name, ACCOUNT))
-    })?;
+    let deleted =
+        cloud.ecr().change(|ecr| ecr.delete(name).ok_or_else(|| repository_not_found(name, ACCOUNT)))?;
     store.delete_repository(name)?;
     Ok(json!({"repository": render(cloud, &deleted)}))
 }
@@ -195,20 +169,13 @@ pub struct PutImageTagMutability {
 }
 
 pub(super) fn put_mutability(cloud: &Cloud, input: PutImageTagMutability) -> Result<Value, ApiError> {
-    let to = mutability(
-        Some(input.image_tag_mutability),
-        input.image_tag_mutability_exclusion_filters,
-    )?;
+    let to = mutability(Some(input.image_tag_mutability), input.image_tag_mutability_exclusion_filters)?;
     let mut answer = json!({"registryId": ACCOUNT, "repositoryName": input.repository_name});
     render_mutability(&mut answer, &to);
-    change(
-        cloud,
-        (input.registry_id.as_deref(), &input.repository_name),
-        |repository| {
-            repository.mutability = to;
-            Ok(())
-        },
-    )?;
+    change(cloud, (input.registry_id.as_deref(), &input.repository_name), |repository| {
+        repository.mutability = to;
+        Ok(())
+    })?;
     Ok(answer)
 }
 
@@ -222,14 +189,10 @@ pub struct PutImageScanningConfiguration {
 
 pub(super) fn put_scanning(cloud: &Cloud, input: &PutImageScanningConfiguration) -> Result<Value, ApiError> {
     let scan_on_push = input.image_scanning_configuration.scan_on_push;
-    change(
-        cloud,
-        (input.registry_id.as_deref(), &input.repository_name),
-        |repository| {
-            repository.scan_on_push = scan_on_push;
-            Ok(())
-        },
-    )?;
+    change(cloud, (input.registry_id.as_deref(), &input.repository_name), |repository| {
+        repository.scan_on_push = scan_on_push;
+        Ok(())
+    })?;
     Ok(json!({
         "registryId": ACCOUNT,
         "repositoryName": input.repository_name,
@@ -280,10 +243,8 @@ fn render(cloud: &Cloud, repository: &Repository) -> Value {
 fn render_mutability(into: &mut Value, mutability: &Mutability) {
     into["imageTagMutability"] = mutability.setting.as_str().into();
     if !mutability.exclusions.is_empty() {
-        let filters = mutability
-            .exclusions
-            .iter()
-            .map(|filter| json!({"filterType": "WILDCARD", "filter": filter}));
+        let filters =
+            mutability.exclusions.iter().map(|filter| json!({"filterType": "WILDCARD", "filter": filter}));
         into["imageTagMutabilityExclusionFilters"] = filters.collect();
     }
 }

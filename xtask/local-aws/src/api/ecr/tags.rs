@@ -59,11 +59,7 @@ pub(super) fn untag(cloud: &Cloud, input: &UntagResource) -> Result<Value, ApiEr
 pub(super) fn list(cloud: &Cloud, input: &ListTagsForResource) -> Result<Value, ApiError> {
     let (account, name) = parse_arn(cloud, &input.resource_arn)?;
     let repository = find(cloud, Some(account), name)?;
-    let tags: Vec<Tag> = repository
-        .tags
-        .into_iter()
-        .map(|(key, value)| Tag { key, value })
-        .collect();
+    let tags: Vec<Tag> = repository.tags.into_iter().map(|(key, value)| Tag { key, value }).collect();
     Ok(json!({"tags": tags}))
 }
 

@@ -16,11 +16,8 @@ struct Account {
 impl Account {
     fn new() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let options = Options {
-            state_dir: dir.path().to_owned(),
-            region: "eu-west-1".into(),
-            instance: "test".into(),
-        };
+        let options =
+            Options { state_dir: dir.path().to_owned(), region: "eu-west-1".into(), instance: "test".into() };
         let cloud = Cloud::open(options, std::sync::Arc::new(|| 1000.5)).expect("an empty state directory");
         cloud.set_endpoint(([127, 0, 0, 1], 5555).into());
         Self { cloud, _dir: dir }
@@ -36,10 +33,7 @@ impl Account {
     }
 
     async fn refused(&self, operation: &str, input: Value) -> String {
-        self.call(operation, input)
-            .await
-            .expect_err("the call is refused")
-            .to_string()
+        self.call(operation, input).await.expect_err("the call is refused").to_string()
     }
 
     /// Pushes an image with one empty layer.
@@ -47,10 +41,7 @@ impl Account {
         let registry = self.cloud.registry();
         let digest = crate::registry::digest::Digest::of(b"");
         let (_, file) = registry.store().temporary().expect("a temporary file");
-        registry
-            .store()
-            .commit_blob(repository, digest, 0, file)
-            .expect("the blob is stored");
+        registry.store().commit_blob(repository, digest, 0, file).expect("the blob is stored");
         let manifest = self.manifest(tag);
         let parsed =
             crate::registry::manifest::Manifest::parse(manifest.as_bytes(), None).expect("a manifest");
@@ -96,15 +87,10 @@ async fn a_repository_is_described_as_it_was_created() {
         created,
         @r#"{"repository":{"createdAt":1000.5,"encryptionConfiguration":{"encryptionType":"AES256"},"imageScanningConfiguration":{"scanOnPush":true},"imageTagMutability":"IMMUTABLE","registryId":"123456789012","repositoryArn":"arn:aws:ecr:eu-west-1:123456789012:repository/team/app","repositoryName":"team/app","repositoryUri":"127.0.0.1:5555/team/app"}}"#
     );
-    let described = account
-        .ok("DescribeRepositories", json!({"repositoryNames": ["team/app"]}))
-        .await;
+    let described = account.ok("DescribeRepositories", json!({"repositoryNames": ["team/app"]})).await;
     assert_eq!(described["repositories"][0], created["repository"]);
     let tags = account
-        .ok(
-            "ListTagsForResource",
-            json!({"resourceArn": created["repository"]["repositoryArn"]}),
-        )
+        .ok("ListTagsForResource", json!({"resourceArn": created["repository"]["repositoryArn"]}))
         .await;
     assert_eq!(tags, json!({"tags": [{"Key": "a", "Value": "b"}]}));
 }
@@ -138,12 +124,7 @@ async fn what_is_refused_is_refused_in_ecrs_words() {
         account.refused("DeleteRepository", named("app")).await,
         @"RepositoryNotEmptyException: The repository with name 'app' in registry with id '123456789012' cannot be deleted because it still contains images"
     );
-    account
-        .ok(
-            "DeleteRepository",
-            json!({"repositoryName": "app", "force": true}),
-        )
-        .await;
+    account.ok("DeleteRepository", json!({"repositoryName": "app", "force": true})).await;
     insta::assert_snapshot!(
         account.refused("GetLifecyclePolicy", named("app")).await,
         @"RepositoryNotFoundException: The repository with name 'app' does not exist in the registry with id '123456789012'"
@@ -161,10 +142,7 @@ async fn images_are_listed_tagged_anew_and_removed() {
     let put = json!({"repositoryName": "app", "imageManifest": account.manifest("v1"), "imageTag": "stable"});
     account.ok("PutImage", put.clone()).await;
     let again = account.refused("PutImage", put).await;
-    assert!(
-        again.starts_with("ImageAlreadyExistsException: Image with digest 'sha256:"),
-        "{again}"
-    );
+    assert!(again.starts_with("ImageAlreadyExistsException: Image with digest 'sha256:"), "{again}");
     let ids = account.ok("ListImages", named("app")).await["imageIds"].clone();
     assert_eq!(ids.as_array().map(Vec::len), Some(2));
     let got = account
@@ -176,28 +154,17 @@ async fn images_are_listed_tagged_anew_and_removed() {
     assert_eq!(got["images"][0]["imageManifest"], account.manifest("v1"));
     assert_eq!(got["failures"][0]["failureCode"], "ImageNotFound");
     let deleted = account
-        .ok(
-            "BatchDeleteImage",
-            json!({"repositoryName": "app", "imageIds": [{"imageDigest": digest}, {}]}),
-        )
+        .ok("BatchDeleteImage", json!({"repositoryName": "app", "imageIds": [{"imageDigest": digest}, {}]}))
         .await;
     assert_eq!(deleted["imageIds"].as_array().map(Vec::len), Some(2));
     assert_eq!(deleted["failures"][0]["failureCode"], "MissingDigestAndTag");
-    assert_eq!(
-        account.ok("ListImages", named("app")).await,
-        json!({"imageIds": []})
-    );
+    assert_eq!(account.ok("ListImages", named("app")).await, json!({"imageIds": []}));
 }
 
 #[tokio::test]
 async fn an_immutable_tag_stays() {
     let account = Account::new();
-    account
-        .ok(
-            "CreateRepository",
-            json!({"repositoryName": "app", "imageTagMutability": "IMMUTABLE"}),
-        )
-        .await;
+    account.ok("CreateRepository", json!({"repositoryName": "app", "imageTagMutability": "IMMUTABLE"})).await;
     account.push("app", "v1");
     let put = json!({"repositoryName": "app", "imageManifest": account.manifest("other"), "imageTag": "v1"});
     insta::assert_snapshot!(
@@ -205,10 +172,7 @@ async fn an_immutable_tag_stays() {
         @"ImageTagAlreadyExistsException: The image tag 'v1' already exists in the 'app' repository and cannot be overwritten because the repository is immutable."
     );
     account
-        .ok(
-            "PutImageTagMutability",
-            json!({"repositoryName": "app", "imageTagMutability": "MUTABLE"}),
-        )
+        .ok("PutImageTagMutability", json!({"repositoryName": "app", "imageTagMutability": "MUTABLE"}))
         .await;
     account.ok("PutImage", put).await;
 }
@@ -221,12 +185,8 @@ async fn repositories_come_in_pages() {
     }
     let first = account.ok("DescribeRepositories", json!({"maxResults": 2})).await;
     assert_eq!(first["repositories"][1]["repositoryName"], "bb");
-    let second = account
-        .ok(
-            "DescribeRepositories",
-            json!({"maxResults": 2, "nextToken": first["nextToken"]}),
-        )
-        .await;
+    let second =
+        account.ok("DescribeRepositories", json!({"maxResults": 2, "nextToken": first["nextToken"]})).await;
     assert_eq!(second["repositories"][0]["repositoryName"], "cc");
     assert!(second.get("nextToken").is_none());
 }
@@ -240,30 +200,14 @@ async fn policies_are_kept() {
         @"RepositoryPolicyNotFoundException: Repository policy does not exist for the repository with name 'app' in the registry with id '123456789012'"
     );
     let policy = r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"ecr:*"}]}"#;
-    account
-        .ok(
-            "SetRepositoryPolicy",
-            json!({"repositoryName": "app", "policyText": policy}),
-        )
-        .await;
-    assert_eq!(
-        account.ok("GetRepositoryPolicy", named("app")).await["policyText"],
-        policy
-    );
+    account.ok("SetRepositoryPolicy", json!({"repositoryName": "app", "policyText": policy})).await;
+    assert_eq!(account.ok("GetRepositoryPolicy", named("app")).await["policyText"], policy);
     let with_resource = policy.replace("\"Action\"", "\"Resource\":\"*\",\"Action\"");
     insta::assert_snapshot!(
         account.refused("SetRepositoryPolicy", json!({"repositoryName": "app", "policyText": with_resource})).await,
         @"InvalidParameterException: Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided'"
     );
     let rules = r#"{"rules":[{"rulePriority":1}]}"#;
-    account
-        .ok(
-            "PutLifecyclePolicy",
-            json!({"repositoryName": "app", "lifecyclePolicyText": rules}),
-        )
-        .await;
-    assert_eq!(
-        account.ok("DeleteLifecyclePolicy", named("app")).await["lifecyclePolicyText"],
-        rules
-    );
+    account.ok("PutLifecyclePolicy", json!({"repositoryName": "app", "lifecyclePolicyText": rules})).await;
+    assert_eq!(account.ok("DeleteLifecyclePolicy", named("app")).await["lifecyclePolicyText"], rules);
 }

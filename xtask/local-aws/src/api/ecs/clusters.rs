@@ -47,9 +47,7 @@ pub(super) fn create(cloud: &Cloud, mut input: Members) -> Result<Value, ApiErro
         Some(tags) => serde_json::from_value(tags).map_err(|e| invalid(e.to_string()))?,
         None => Vec::new(),
     };
-    let name = input
-        .remove("clusterName")
-        .and_then(|n| n.as_str().map(str::to_owned));
+    let name = input.remove("clusterName").and_then(|n| n.as_str().map(str::to_owned));
     let body: Map<String, Value> = input;
     let mut ecs = cloud.ecs();
     let name = ecs.create_cluster(name.as_deref(), body, tags)?.name.clone();
@@ -62,11 +60,7 @@ pub(super) fn create(cloud: &Cloud, mut input: Members) -> Result<Value, ApiErro
 pub(super) fn describe(cloud: &Cloud, input: &Describe) -> Value {
     let ecs = cloud.ecs();
     let default = ["default".to_owned()];
-    let asked = if input.clusters.is_empty() {
-        &default[..]
-    } else {
-        &input.clusters
-    };
+    let asked = if input.clusters.is_empty() { &default[..] } else { &input.clusters };
     let mut clusters = Vec::new();
     let mut failures = Vec::new();
     for reference in asked {
@@ -81,11 +75,7 @@ pub(super) fn describe(cloud: &Cloud, input: &Describe) -> Value {
 pub(super) fn list(cloud: &Cloud, input: &Page) -> Result<Value, ApiError> {
     let ecs = cloud.ecs();
     let active = ecs.clusters.values().filter(|c| c.active);
-    page(
-        active.map(|c| ecs.place.cluster_arn(&c.name).into()).collect(),
-        "clusterArns",
-        input,
-    )
+    page(active.map(|c| ecs.place.cluster_arn(&c.name).into()).collect(), "clusterArns", input)
 }
 
 pub(super) fn delete(cloud: &Cloud, input: &Delete) -> Result<Value, ApiError> {
@@ -100,24 +90,16 @@ pub(super) fn delete(cloud: &Cloud, input: &Delete) -> Result<Value, ApiError> {
 pub(super) fn put_providers(cloud: &Cloud, input: &PutProviders) -> Result<Value, ApiError> {
     let mut ecs = cloud.ecs();
     let name = ecs.cluster_name(Some(&input.cluster))?;
-    if let Some(unknown) = input
-        .capacity_providers
-        .iter()
-        .find(|p| !PROVIDERS.contains(&p.as_str()))
-    {
+    if let Some(unknown) = input.capacity_providers.iter().find(|p| !PROVIDERS.contains(&p.as_str())) {
         // assumed
         return Err(invalid(format!(
             "The specified capacity provider '{unknown}' was not found. Specify a valid name or ARN and try again."
         )));
     }
     if let Some(cluster) = ecs.clusters.get_mut(&name) {
-        cluster
-            .body
-            .insert("capacityProviders".into(), json!(input.capacity_providers));
+        cluster.body.insert("capacityProviders".into(), json!(input.capacity_providers));
         let strategy = json!(input.default_capacity_provider_strategy);
-        cluster
-            .body
-            .insert("defaultCapacityProviderStrategy".into(), strategy);
+        cluster.body.insert("defaultCapacityProviderStrategy".into(), strategy);
     }
     ecs.touch();
     let answer = json!({"cluster": ecs.render_new_cluster(&name)});
@@ -134,10 +116,7 @@ pub(super) fn describe_providers(cloud: &Cloud, input: &DescribeProviders) -> Va
     let asked = |p: &str| {
         input.capacity_providers.is_empty() || input.capacity_providers.iter().any(|a| name(a) == p)
     };
-    let unknown = input
-        .capacity_providers
-        .iter()
-        .filter(|a| !PROVIDERS.contains(&name(a)));
+    let unknown = input.capacity_providers.iter().filter(|a| !PROVIDERS.contains(&name(a)));
     let known = PROVIDERS.into_iter().filter(|p| asked(p));
     json!({
         "capacityProviders": known

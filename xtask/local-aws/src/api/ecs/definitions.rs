@@ -62,11 +62,7 @@ pub(super) fn describe(cloud: &Cloud, input: &Describe) -> Result<Value, ApiErro
         .definition(&input.task_definition)
         .ok_or_else(|| ApiError::new("ClientException", "Unable to describe task definition."))?;
     let mut answer = json!({"taskDefinition": ecs.render_definition(definition)});
-    answer["tags"] = if asked(&input.include, "TAGS") {
-        json!(definition.tags)
-    } else {
-        json!([])
-    };
+    answer["tags"] = if asked(&input.include, "TAGS") { json!(definition.tags) } else { json!([]) };
     Ok(answer)
 }
 
@@ -96,15 +92,8 @@ pub(super) fn list_families(cloud: &Cloud, input: &ListFamilies) -> Result<Value
         Some("ALL") => true,
         _ => is_active(f),
     };
-    let families = ecs
-        .families
-        .iter()
-        .filter(|(name, f)| name.starts_with(prefix) && wanted(f));
-    page(
-        families.map(|(name, _)| name.clone().into()).collect(),
-        "families",
-        &input.page,
-    )
+    let families = ecs.families.iter().filter(|(name, f)| name.starts_with(prefix) && wanted(f));
+    page(families.map(|(name, _)| name.clone().into()).collect(), "families", &input.page)
 }
 
 pub(super) fn deregister(cloud: &Cloud, input: &Describe) -> Result<Value, ApiError> {

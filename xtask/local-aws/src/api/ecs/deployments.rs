@@ -67,35 +67,20 @@ pub(super) fn list(cloud: &Cloud, input: &List) -> Result<Value, ApiError> {
     let found =
         all.filter(|d| (input.status.is_empty() || input.status.contains(&d.status)) && within(d.created_at));
     let briefs = found.map(|d| ecs.brief(service, d)).collect();
-    let rest = Page {
-        max_results: input.max_results,
-        next_token: input.next_token.clone(),
-    };
+    let rest = Page { max_results: input.max_results, next_token: input.next_token.clone() };
     page(briefs, "serviceDeployments", &rest)
 }
 
 pub(super) fn describe(cloud: &Cloud, input: &Describe) -> Value {
-    each(
-        cloud,
-        &input.service_deployment_arns,
-        "serviceDeployments",
-        |ecs, service, id| {
-            service
-                .history
-                .iter()
-                .find(|d| d.id == id)
-                .map(|d| ecs.render_service_deployment(service, d))
-        },
-    )
+    each(cloud, &input.service_deployment_arns, "serviceDeployments", |ecs, service, id| {
+        service.history.iter().find(|d| d.id == id).map(|d| ecs.render_service_deployment(service, d))
+    })
 }
 
 pub(super) fn describe_revisions(cloud: &Cloud, input: &DescribeRevisions) -> Value {
-    each(
-        cloud,
-        &input.service_revision_arns,
-        "serviceRevisions",
-        |ecs, service, id| service.revision(id).map(|r| ecs.render_revision(service, r)),
-    )
+    each(cloud, &input.service_revision_arns, "serviceRevisions", |ecs, service, id| {
+        service.revision(id).map(|r| ecs.render_revision(service, r))
+    })
 }
 
 fn each(
@@ -122,9 +107,7 @@ fn each(
 
 pub(super) fn stop(cloud: &Cloud, input: &Stop) -> Result<Value, ApiError> {
     let now = cloud.now();
-    cloud
-        .ecs()
-        .stop_service_deployment(&input.service_deployment_arn, input.stop_type.as_deref(), now)?;
+    cloud.ecs().stop_service_deployment(&input.service_deployment_arn, input.stop_type.as_deref(), now)?;
     cloud.ecs_changed();
     Ok(json!({"serviceDeploymentArn": input.service_deployment_arn}))
 }

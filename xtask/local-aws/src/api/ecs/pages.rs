@@ -25,10 +25,7 @@ pub(super) fn page(all: Vec<Value>, member: &str, page: &Page) -> Result<Value, 
     };
     let most = page.max_results.unwrap_or(100);
     if !(1..=100).contains(&most) {
-        return Err(ApiError::new(
-            "InvalidParameterException",
-            "maxResults must be between 1 and 100.",
-        ));
+        return Err(ApiError::new("InvalidParameterException", "maxResults must be between 1 and 100."));
     }
     let more = all.len() > start + most;
     let items: Vec<Value> = all.into_iter().skip(start).take(most).collect();
@@ -47,14 +44,7 @@ mod tests {
     fn pages() {
         let all = || vec![json!(1), json!(2), json!(3)];
         let get = |max, token: Option<&str>| {
-            page(
-                all(),
-                "xs",
-                &Page {
-                    max_results: Some(max),
-                    next_token: token.map(str::to_owned),
-                },
-            )
+            page(all(), "xs", &Page { max_results: Some(max), next_token: token.map(str::to_owned) })
         };
         assert_eq!(get(2, None), Ok(json!({"xs": [1, 2], "nextToken": "2"})));
         assert_eq!(get(2, Some("2")), Ok(json!({"xs": [3]})));

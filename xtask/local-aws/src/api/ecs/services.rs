@@ -84,9 +84,7 @@ pub(super) fn describe(cloud: &Cloud, input: &Describe) -> Result<Value, ApiErro
     for reference in &input.services {
         match ecs.service_by(&cluster, reference) {
             Some(service) => services.push(ecs.render_service(service, tags)),
-            None => failures.push(missing(
-                &ecs.place.service_arn(&cluster, reference::name(reference)),
-            )),
+            None => failures.push(missing(&ecs.place.service_arn(&cluster, reference::name(reference)))),
         }
     }
     Ok(json!({"services": services, "failures": failures}))
@@ -96,28 +94,15 @@ pub(super) fn list(cloud: &Cloud, input: &List) -> Result<Value, ApiError> {
     let ecs = cloud.ecs();
     let cluster = ecs.cluster_name(input.cluster.as_deref())?;
     let fits = |given: &Option<String>, has: Option<&Value>| {
-        given
-            .as_ref()
-            .is_none_or(|g| has.and_then(Value::as_str) == Some(g))
+        given.as_ref().is_none_or(|g| has.and_then(Value::as_str) == Some(g))
     };
-    let services = ecs
-        .services
-        .values()
-        .filter(|s| s.cluster == cluster && !s.is_inactive())
-        .filter(|s| {
-            fits(
-                &input.launch_type,
-                s.current_revision().and_then(|r| r.config.get("launchType")),
-            ) && fits(&input.scheduling_strategy, s.settings.get("schedulingStrategy"))
-        });
-    let arns = services
-        .map(|s| ecs.place.service_arn(&cluster, &s.name).into())
-        .collect();
+    let services = ecs.services.values().filter(|s| s.cluster == cluster && !s.is_inactive()).filter(|s| {
+        fits(&input.launch_type, s.current_revision().and_then(|r| r.config.get("launchType")))
+            && fits(&input.scheduling_strategy, s.settings.get("schedulingStrategy"))
+    });
+    let arns = services.map(|s| ecs.place.service_arn(&cluster, &s.name).into()).collect();
     // Ten when not said (documented: `ListServices.maxResults`).
-    let rest = Page {
-        max_results: input.max_results.or(Some(10)),
-        next_token: input.next_token.clone(),
-    };
+    let rest = Page { max_results: input.max_results.or(Some(10)), next_token: input.next_token.clone() };
     page(arns, "serviceArns", &rest)
 }
 

@@ -37,10 +37,7 @@ pub(super) fn tag(cloud: &Cloud, input: Tag) -> Result<Value, ApiError> {
 }
 
 pub(super) fn untag(cloud: &Cloud, input: &Untag) -> Result<Value, ApiError> {
-    cloud
-        .ecs()
-        .tags_mut(&input.resource_arn)?
-        .retain(|t| !input.tag_keys.contains(&t.key));
+    cloud.ecs().tags_mut(&input.resource_arn)?.retain(|t| !input.tag_keys.contains(&t.key));
     changed(cloud)
 }
 

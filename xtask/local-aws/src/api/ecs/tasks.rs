@@ -49,11 +49,8 @@ pub(super) fn run(cloud: &Cloud, input: Members) -> Result<Value, ApiError> {
     check_network(cloud, &input)?;
     let mut ecs = cloud.ecs();
     let (_, ids) = ecs.run_task(input, now)?;
-    let tasks: Vec<Value> = ids
-        .iter()
-        .filter_map(|id| ecs.tasks.get(id))
-        .map(|t| ecs.render_task(t, true))
-        .collect();
+    let tasks: Vec<Value> =
+        ids.iter().filter_map(|id| ecs.tasks.get(id)).map(|t| ecs.render_task(t, true)).collect();
     drop(ecs);
     cloud.ecs_changed();
     Ok(json!({"tasks": tasks, "failures": []}))
@@ -85,34 +82,14 @@ pub(super) fn list(cloud: &Cloud, input: &List) -> Result<Value, ApiError> {
     let fits = |task: &&Task| {
         task.cluster == cluster
             && task.wanted() == wanted
-            && input
-                .family
-                .as_ref()
-                .is_none_or(|f| family_and_revision(&task.definition).0 == f)
-            && input
-                .service_name
-                .as_ref()
-                .is_none_or(|s| task.service.as_deref() == Some(name(s)))
-            && input
-                .started_by
-                .as_ref()
-                .is_none_or(|s| task.started_by.as_ref() == Some(s))
-            && input
-                .launch_type
-                .as_ref()
-                .is_none_or(|l| task.body.get("launchType") == Some(&json!(l)))
+            && input.family.as_ref().is_none_or(|f| family_and_revision(&task.definition).0 == f)
+            && input.service_name.as_ref().is_none_or(|s| task.service.as_deref() == Some(name(s)))
+            && input.started_by.as_ref().is_none_or(|s| task.started_by.as_ref() == Some(s))
+            && input.launch_type.as_ref().is_none_or(|l| task.body.get("launchType") == Some(&json!(l)))
             && input.container_instance.is_none() // Fargate has none
     };
-    let arns = ecs
-        .tasks
-        .values()
-        .filter(fits)
-        .map(|t| ecs.place.task_arn(&cluster, &t.id).into())
-        .collect();
-    let rest = Page {
-        max_results: input.max_results,
-        next_token: input.next_token.clone(),
-    };
+    let arns = ecs.tasks.values().filter(fits).map(|t| ecs.place.task_arn(&cluster, &t.id).into()).collect();
+    let rest = Page { max_results: input.max_results, next_token: input.next_token.clone() };
     page(arns, "taskArns", &rest)
 }
 

@@ -73,9 +73,7 @@ pub(super) fn put(cloud: &Cloud, input: PutLogEvents) -> Result<Value, ApiError>
     let group = cloud.logs().group(&input.log_group_name)?;
     let now = now_ms(cloud);
     let (taken, rejected) = sorted_out(&group, input.log_events, now);
-    cloud
-        .logs()
-        .append(&input.log_group_name, &input.log_stream_name, &taken)?;
+    cloud.logs().append(&input.log_group_name, &input.log_stream_name, &taken)?;
     // Documented: always there, and no longer meant.
     let mut answer = json!({ "nextSequenceToken": format!("{now:056}") });
     if rejected != json!({}) {
@@ -87,42 +85,27 @@ pub(super) fn put(cloud: &Cloud, input: PutLogEvents) -> Result<Value, ApiError>
 /// Documented: PutLogEvents. The messages about order and span are observed.
 fn check_batch(events: &[InputLogEvent]) -> Result<(), ApiError> {
     let (Some(first), Some(last)) = (events.first(), events.last()) else {
-        return Err(constraint(
-            "logEvents",
-            "[]",
-            "have length greater than or equal to 1",
-        ));
+        return Err(constraint("logEvents", "[]", "have length greater than or equal to 1"));
     };
     if events.len() > MOST_EVENTS {
         let rule = format!("have length less than or equal to {MOST_EVENTS}");
-        return Err(constraint(
-            "logEvents",
-            format!("[{} events]", events.len()),
-            &rule,
-        ));
+        return Err(constraint("logEvents", format!("[{} events]", events.len()), &rule));
     }
     if let Some(at) = events.iter().position(|event| event.message.is_empty()) {
         let member = format!("logEvents.{}.member.message", at + 1);
         return Err(constraint(&member, "", "have length greater than or equal to 1"));
     }
     if !events.is_sorted_by_key(|event| event.timestamp) {
-        return Err(invalid(
-            "Log events in a single PutLogEvents request must be in chronological order.",
-        ));
+        return Err(invalid("Log events in a single PutLogEvents request must be in chronological order."));
     }
     if last.timestamp - first.timestamp > 24 * HOUR_MS {
         return Err(invalid(
             "The batch of log events in a single PutLogEvents request cannot span more than 24 hours.",
         ));
     }
-    let bytes: usize = events
-        .iter()
-        .map(|event| event.message.len() + EVENT_OVERHEAD)
-        .sum();
+    let bytes: usize = events.iter().map(|event| event.message.len() + EVENT_OVERHEAD).sum();
     if bytes > MOST_BYTES {
-        return Err(invalid(format!(
-            "Upload too large: {bytes} bytes exceeds limit of {MOST_BYTES}"
-        )));
+        return Err(invalid(format!("Upload too large: {bytes} bytes exceeds limit of {MOST_BYTES}")));
     }
     Ok(())
 }
@@ -130,9 +113,7 @@ fn check_batch(events: &[InputLogEvent]) -> Result<(), ApiError> {
 /// The events that are taken, and what is told of the others (documented: not more than two hours
 /// ahead, not older than 14 days nor than the group's retention).
 fn sorted_out(group: &Group, events: Vec<InputLogEvent>, now: i64) -> (Vec<Event>, Value) {
-    let expired = group
-        .cutoff_ms(now)
-        .map_or(0, |cutoff| count_before(&events, cutoff));
+    let expired = group.cutoff_ms(now).map_or(0, |cutoff| count_before(&events, cutoff));
     let too_old = count_before(&events, now - 14 * 24 * HOUR_MS);
     let too_new = count_before(&events, now + 2 * HOUR_MS + 1);
     let mut rejected = json!({});
@@ -233,19 +214,14 @@ pub(super) fn filter(cloud: &Cloud, input: &FilterLogEvents) -> Result<Value, Ap
 fn sources(cloud: &Cloud, group: &str, input: &FilterLogEvents) -> Result<Vec<Source>, ApiError> {
     if input.log_stream_names.is_some() && input.log_stream_name_prefix.is_some() {
         // The rule is documented; the message is assumed.
-        return Err(invalid(
-            "logStreamNames and logStreamNamePrefix are mutually exclusive parameters.",
-        ));
+        return Err(invalid("logStreamNames and logStreamNamePrefix are mutually exclusive parameters."));
     }
     let all = cloud.logs().streams(group, |name, stream| {
         let (first, last) = (stream.first_ms(), stream.last_ms());
         Some((name.to_owned(), first.zip(last)))
     })?;
     let names = input.log_stream_names.as_deref().unwrap_or_default();
-    if names
-        .iter()
-        .any(|name| all.iter().all(|(known, _)| known != name))
-    {
+    if names.iter().any(|name| all.iter().all(|(known, _)| known != name)) {
         return Err(LogsError::StreamMissing.into());
     }
     let prefix = input.log_stream_name_prefix.as_deref().unwrap_or_default();
@@ -253,13 +229,10 @@ fn sources(cloud: &Cloud, group: &str, input: &FilterLogEvents) -> Result<Vec<So
     let in_time = |first: i64, last: i64| {
         input.start_time.is_none_or(|start| last >= start) && input.end_time.is_none_or(|end| first < end)
     };
-    let sources = all
-        .into_iter()
-        .filter(|(name, _)| wanted(name))
-        .filter_map(|(stream, times)| {
-            let (first_ms, last_ms) = times?;
-            in_time(first_ms, last_ms).then_some(Source { stream, first_ms })
-        });
+    let sources = all.into_iter().filter(|(name, _)| wanted(name)).filter_map(|(stream, times)| {
+        let (first_ms, last_ms) = times?;
+        in_time(first_ms, last_ms).then_some(Source { stream, first_ms })
+    });
     Ok(sources.collect())
 }
 
@@ -289,11 +262,7 @@ fn filtered(found: &Found) -> Value {
 fn place(token: &str) -> Result<Place, ApiError> {
     let text = paging::decode(token)?;
     let (timestamp_ms, stream, position) = serde_json::from_str(&text).map_err(|_| paging::bad_token())?;
-    Ok(Place {
-        timestamp_ms,
-        stream,
-        position,
-    })
+    Ok(Place { timestamp_ms, stream, position })
 }
 
 /// 56 digits, as AWS's: unique, and the same each time.

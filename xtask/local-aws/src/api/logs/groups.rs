@@ -11,9 +11,8 @@ use crate::error::ApiError;
 use crate::state::logs::Group;
 
 /// Documented: PutRetentionPolicy.
-const RETENTIONS: [u32; 22] = [
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-];
+const RETENTIONS: [u32; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
 /// Groups on a page.
 const MOST: usize = 50;
@@ -110,10 +109,7 @@ pub(super) fn describe(cloud: &Cloud, input: &DescribeLogGroups) -> Result<Value
     }
     let groups = cloud.logs().groups(wanted);
     let (page, next) = paging::page(groups, |(group, _)| &group.name, input.next_token.as_ref(), limit)?;
-    let described: Vec<_> = page
-        .iter()
-        .map(|(group, bytes)| described(cloud, group, *bytes))
-        .collect();
+    let described: Vec<_> = page.iter().map(|(group, bytes)| described(cloud, group, *bytes)).collect();
     let mut answer = json!({ "logGroups": described });
     if let Some(next) = next {
         answer["nextToken"] = next.into();
@@ -140,25 +136,16 @@ fn described(cloud: &Cloud, group: &Group, bytes: u64) -> Value {
 
 pub(super) fn put_retention(cloud: &Cloud, input: &PutRetentionPolicy) -> Result<Value, ApiError> {
     check_name("logGroupName", &input.log_group_name)?;
-    let days = u32::try_from(input.retention_in_days)
-        .ok()
-        .filter(|days| RETENTIONS.contains(days));
+    let days = u32::try_from(input.retention_in_days).ok().filter(|days| RETENTIONS.contains(days));
     // Observed: aws/aws-cdk issue 1343.
-    let days = days.ok_or_else(|| {
-        invalid(format!(
-            "Invalid retention value. Valid values are: {RETENTIONS:?}"
-        ))
-    })?;
-    cloud
-        .logs()
-        .set_retention(&input.log_group_name, Some(days), now_ms(cloud))?;
+    let days =
+        days.ok_or_else(|| invalid(format!("Invalid retention value. Valid values are: {RETENTIONS:?}")))?;
+    cloud.logs().set_retention(&input.log_group_name, Some(days), now_ms(cloud))?;
     Ok(nothing())
 }
 
 pub(super) fn delete_retention(cloud: &Cloud, input: &OneGroup) -> Result<Value, ApiError> {
     check_name("logGroupName", &input.log_group_name)?;
-    cloud
-        .logs()
-        .set_retention(&input.log_group_name, None, now_ms(cloud))?;
+    cloud.logs().set_retention(&input.log_group_name, None, now_ms(cloud))?;
     Ok(nothing())
 }

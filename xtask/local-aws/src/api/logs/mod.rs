@@ -45,8 +45,7 @@ operations! {
 pub async fn handle(cloud: &Cloud, request: LogsRequest) -> Result<Value, ApiError> {
     let cloud = cloud.clone();
     let done = tokio::task::spawn_blocking(move || perform(&cloud, request));
-    done.await
-        .map_err(|e| ApiError::server(e).with_fault(Fault::Server))?
+    done.await.map_err(|e| ApiError::server(e).with_fault(Fault::Server))?
 }
 
 fn perform(cloud: &Cloud, request: LogsRequest) -> Result<Value, ApiError> {
@@ -118,9 +117,7 @@ fn group_of(name: Option<&String>, identifier: Option<&String>) -> Result<String
         }
         (None, Some(identifier)) => Ok(groups::name_in(identifier).unwrap_or(identifier).to_owned()),
         // Assumed: the rule is documented, its message is not.
-        _ => Err(invalid(
-            "You must specify either logGroupName or logGroupIdentifier, but not both.",
-        )),
+        _ => Err(invalid("You must specify either logGroupName or logGroupIdentifier, but not both.")),
     }
 }
 

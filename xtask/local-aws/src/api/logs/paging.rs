@@ -10,21 +10,11 @@ use crate::error::ApiError;
 pub(super) fn limit(given: Option<i64>, most: usize) -> Result<usize, ApiError> {
     match given {
         None => Ok(most),
-        Some(limit) if limit < 1 => Err(constraint(
-            "limit",
-            limit,
-            "have value greater than or equal to 1",
-        )),
+        Some(limit) if limit < 1 => Err(constraint("limit", limit, "have value greater than or equal to 1")),
         Some(limit) => usize::try_from(limit)
             .ok()
             .filter(|limit| *limit <= most)
-            .ok_or_else(|| {
-                constraint(
-                    "limit",
-                    limit,
-                    &format!("have value less than or equal to {most}"),
-                )
-            }),
+            .ok_or_else(|| constraint("limit", limit, &format!("have value less than or equal to {most}"))),
     }
 }
 
@@ -39,10 +29,7 @@ pub(super) fn page<T>(
         None => 0,
         Some(token) => {
             let last = decode(token)?;
-            items
-                .iter()
-                .position(|item| name(item) == last)
-                .map_or(items.len(), |at| at + 1)
+            items.iter().position(|item| name(item) == last).map_or(items.len(), |at| at + 1)
         }
     };
     let more = items.len() > from + limit;
@@ -59,9 +46,7 @@ pub(super) fn encode(text: &str) -> String {
 /// Observed: the message for a token that is not one of ours.
 pub(super) fn decode(token: &str) -> Result<String, ApiError> {
     let bytes = URL_SAFE_NO_PAD.decode(token).ok();
-    bytes
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .ok_or_else(bad_token)
+    bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(bad_token)
 }
 
 pub(super) fn bad_token() -> ApiError {

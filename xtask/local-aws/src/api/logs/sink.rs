@@ -42,8 +42,6 @@ impl LogSink for Cloud {
     }
 
     fn last_timestamp_ms(&self, group: &str, stream: &str) -> Option<i64> {
-        self.logs()
-            .stream(group, stream, |stream| stream.last_ms())
-            .ok()?
+        self.logs().stream(group, stream, |stream| stream.last_ms()).ok()?
     }
 }

@@ -46,25 +46,13 @@ enum OrderBy {
 /// Documented: CreateLogStream, `logStreamName`.
 pub(super) fn check_name(name: &str) -> Result<(), ApiError> {
     if name.is_empty() {
-        return Err(constraint(
-            "logStreamName",
-            name,
-            "have length greater than or equal to 1",
-        ));
+        return Err(constraint("logStreamName", name, "have length greater than or equal to 1"));
     }
     if name.len() > 512 {
-        return Err(constraint(
-            "logStreamName",
-            name,
-            "have length less than or equal to 512",
-        ));
+        return Err(constraint("logStreamName", name, "have length less than or equal to 512"));
     }
     if name.contains([':', '*']) {
-        return Err(constraint(
-            "logStreamName",
-            name,
-            "satisfy regular expression pattern: [^:*]*",
-        ));
+        return Err(constraint("logStreamName", name, "satisfy regular expression pattern: [^:*]*"));
     }
     Ok(())
 }
@@ -72,18 +60,14 @@ pub(super) fn check_name(name: &str) -> Result<(), ApiError> {
 pub(super) fn create(cloud: &Cloud, input: &OneStream) -> Result<Value, ApiError> {
     groups::check_name("logGroupName", &input.log_group_name)?;
     check_name(&input.log_stream_name)?;
-    cloud
-        .logs()
-        .create_stream(&input.log_group_name, &input.log_stream_name, now_ms(cloud))?;
+    cloud.logs().create_stream(&input.log_group_name, &input.log_stream_name, now_ms(cloud))?;
     Ok(nothing())
 }
 
 pub(super) fn delete(cloud: &Cloud, input: &OneStream) -> Result<Value, ApiError> {
     groups::check_name("logGroupName", &input.log_group_name)?;
     check_name(&input.log_stream_name)?;
-    cloud
-        .logs()
-        .delete_stream(&input.log_group_name, &input.log_stream_name)?;
+    cloud.logs().delete_stream(&input.log_group_name, &input.log_stream_name)?;
     Ok(nothing())
 }
 
@@ -96,14 +80,12 @@ pub(super) fn describe(cloud: &Cloud, input: DescribeLogStreams) -> Result<Value
     let prefix = input.log_stream_name_prefix.unwrap_or_default();
     if input.order_by == OrderBy::LastEventTime && !prefix.is_empty() {
         // The rule is documented; the message is observed.
-        return Err(invalid(
-            "Cannot order by LastEventTime with a logStreamNamePrefix.",
-        ));
+        return Err(invalid("Cannot order by LastEventTime with a logStreamNamePrefix."));
     }
     let arn = cloud.arn("logs", &format!("log-group:{group}:log-stream:"));
-    let mut streams = cloud.logs().streams(&group, |name, stream| {
-        name.starts_with(&prefix).then(|| described(&arn, name, stream))
-    })?;
+    let mut streams = cloud
+        .logs()
+        .streams(&group, |name, stream| name.starts_with(&prefix).then(|| described(&arn, name, stream)))?;
     order(&mut streams, input.order_by, input.descending);
     let (page, next) = paging::page(streams, |(name, ..)| name, input.next_token.as_ref(), limit)?;
     let page: Vec<_> = page.into_iter().map(|(_, _, described)| described).collect();
@@ -141,9 +123,5 @@ fn described(arn: &str, name: &str, stream: &StreamFile) -> Described {
             described[member] = time.into();
         }
     }
-    (
-        name.to_owned(),
-        stream.last_ms().unwrap_or(stream.created_ms()),
-        described,
-    )
+    (name.to_owned(), stream.last_ms().unwrap_or(stream.created_ms()), described)
 }

@@ -62,9 +62,7 @@ fn add(cloud: &Cloud, group: &str, new: Tags) -> Result<Value, ApiError> {
 }
 
 fn remove(cloud: &Cloud, group: &str, keys: &[String]) -> Result<Value, ApiError> {
-    cloud
-        .logs()
-        .change_tags(group, |tags| tags.retain(|key, _| !keys.contains(key)))?;
+    cloud.logs().change_tags(group, |tags| tags.retain(|key, _| !keys.contains(key)))?;
     Ok(nothing())
 }
 

@@ -36,40 +36,24 @@ pub(super) struct TaskLimits {
 impl TaskLimits {
     pub(super) fn from_labels(labels: &HashMap<String, String>) -> Self {
         let number = |key: &str| labels.get(key).and_then(|value| value.parse().ok());
-        Self {
-            cpu: number(labels::CPU),
-            memory_mib: number(labels::MEMORY),
-        }
+        Self { cpu: number(labels::CPU), memory_mib: number(labels::MEMORY) }
     }
 }
 
 pub(super) fn holder_body(place: &Place<'_>, spec: &HolderSpec) -> ContainerCreateBody {
-    let bind = || PortBinding {
-        host_ip: Some(place.publish_at.to_owned()),
-        host_port: Some("0".to_owned()),
-    };
-    let ports = spec
-        .ports
-        .iter()
-        .map(|port| (format!("{port}/tcp"), Some(vec![bind()])));
+    let bind = || PortBinding { host_ip: Some(place.publish_at.to_owned()), host_port: Some("0".to_owned()) };
+    let ports = spec.ports.iter().map(|port| (format!("{port}/tcp"), Some(vec![bind()])));
     ContainerCreateBody {
         image: Some(holder::image_name(place.architecture)),
         // The kernel's limit for a host name is 64 bytes.
-        hostname: spec
-            .hostname
-            .get(..63)
-            .or(Some(&spec.hostname))
-            .map(str::to_owned),
+        hostname: spec.hostname.get(..63).or(Some(&spec.hostname)).map(str::to_owned),
         labels: Some(holder_labels(place, spec)),
         exposed_ports: Some(spec.ports.iter().map(|port| format!("{port}/tcp")).collect()),
         host_config: Some(HostConfig {
             network_mode: Some(labels::network_name(place.instance)),
             port_bindings: Some(ports.collect()),
             readonly_rootfs: Some(true),
-            log_config: Some(HostConfigLogConfig {
-                typ: Some("none".to_owned()),
-                config: None,
-            }),
+            log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
             ..HostConfig::default()
         }),
         ..ContainerCreateBody::default()
@@ -104,12 +88,7 @@ pub(super) fn container_body(
     ContainerCreateBody {
         image: Some(image.to_owned()),
         labels: Some(all),
-        env: Some(
-            spec.environment
-                .iter()
-                .map(|(name, value)| format!("{name}={value}"))
-                .collect(),
-        ),
+        env: Some(spec.environment.iter().map(|(name, value)| format!("{name}={value}")).collect()),
         // An entry point of its own drops the image's command: the engine's rule, and ECS's.
         entrypoint: non_empty(spec.entry_point.as_ref()),
         cmd: non_empty(spec.command.as_ref()),
@@ -133,10 +112,7 @@ fn host_config(
     task: TaskLimits,
     spec: &ContainerSpec,
 ) -> HostConfig {
-    let memory = spec
-        .memory_mib
-        .or(task.memory_mib)
-        .map(|mib| i64::from(mib) * MIB);
+    let memory = spec.memory_mib.or(task.memory_mib).map(|mib| i64::from(mib) * MIB);
     HostConfig {
         network_mode: Some(format!("container:{}", holder.0)),
         memory,
@@ -148,18 +124,8 @@ fn host_config(
         ulimits: Some(spec.ulimits.iter().map(ulimit).collect()),
         readonly_rootfs: Some(spec.read_only_root),
         init: spec.init.then_some(true),
-        mounts: Some(
-            spec.mounts
-                .iter()
-                .map(|mount| volume(place.instance, spec, mount))
-                .collect(),
-        ),
-        tmpfs: Some(
-            spec.tmpfs
-                .iter()
-                .map(|(path, mib)| (path.clone(), format!("size={mib}m")))
-                .collect(),
-        ),
+        mounts: Some(spec.mounts.iter().map(|mount| volume(place.instance, spec, mount)).collect()),
+        tmpfs: Some(spec.tmpfs.iter().map(|(path, mib)| (path.clone(), format!("size={mib}m"))).collect()),
         log_config: Some(log_config()),
         ..HostConfig::default()
     }
@@ -181,11 +147,7 @@ fn nano_cpus(task: TaskLimits, cpus: u32) -> Option<i64> {
 }
 
 fn ulimit((name, soft, hard): &(String, i64, i64)) -> ResourcesUlimits {
-    ResourcesUlimits {
-        name: Some(name.clone()),
-        soft: Some(*soft),
-        hard: Some(*hard),
-    }
+    ResourcesUlimits { name: Some(name.clone()), soft: Some(*soft), hard: Some(*hard) }
 }
 
 /// The engine makes a volume it does not have, with these labels.
@@ -207,10 +169,7 @@ fn volume(instance: &str, spec: &ContainerSpec, (name, path, read_only): &(Strin
 fn health_config(check: Option<&HealthCheck>) -> HealthConfig {
     let nanos = |duration: std::time::Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
     match check {
-        None => HealthConfig {
-            test: Some(vec!["NONE".to_owned()]),
-            ..HealthConfig::default()
-        },
+        None => HealthConfig { test: Some(vec!["NONE".to_owned()]), ..HealthConfig::default() },
         Some(check) => HealthConfig {
             test: Some(check.command.clone()),
             interval: Some(nanos(check.interval)),
@@ -227,11 +186,7 @@ fn log_config() -> HostConfigLogConfig {
     let options = [("max-size", "16m"), ("max-file", "3")];
     HostConfigLogConfig {
         typ: Some("json-file".to_owned()),
-        config: Some(
-            options
-                .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                .into(),
-        ),
+        config: Some(options.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
     }
 }
 
@@ -240,12 +195,8 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    const PLACE: Place<'static> = Place {
-        instance: "test",
-        cpus: 2,
-        publish_at: "127.0.0.1",
-        architecture: "amd64",
-    };
+    const PLACE: Place<'static> =
+        Place { instance: "test", cpus: 2, publish_at: "127.0.0.1", architecture: "amd64" };
 
     fn body(task: TaskLimits, spec: &ContainerSpec) -> ContainerCreateBody {
         container_body(&PLACE, &ContainerId("abc".to_owned()), task, "app:1", spec)
@@ -257,10 +208,7 @@ mod tests {
 
     #[test]
     fn the_task_bounds_a_container_without_limits_of_its_own() {
-        let task = TaskLimits {
-            cpu: Some(256),
-            memory_mib: Some(512),
-        };
+        let task = TaskLimits { cpu: Some(256), memory_mib: Some(512) };
         let host = host(task, &ContainerSpec::default());
         assert_eq!(host.memory, Some(512 * MIB));
         assert_eq!(host.memory_swap, host.memory);
@@ -270,15 +218,8 @@ mod tests {
 
     #[test]
     fn a_containers_own_limits_win() {
-        let task = TaskLimits {
-            cpu: Some(1024),
-            memory_mib: Some(2048),
-        };
-        let spec = ContainerSpec {
-            cpu: 128,
-            memory_mib: Some(64),
-            ..ContainerSpec::default()
-        };
+        let task = TaskLimits { cpu: Some(1024), memory_mib: Some(2048) };
+        let spec = ContainerSpec { cpu: 128, memory_mib: Some(64), ..ContainerSpec::default() };
         let host = host(task, &spec);
         assert_eq!((host.memory, host.cpu_shares), (Some(64 * MIB), Some(128)));
         assert_eq!(host.nano_cpus, Some(1_000_000_000));
@@ -286,18 +227,13 @@ mod tests {
 
     #[test]
     fn more_cpus_than_the_engine_has_is_no_bound() {
-        let task = TaskLimits {
-            cpu: Some(4096),
-            memory_mib: None,
-        };
+        let task = TaskLimits { cpu: Some(4096), memory_mib: None };
         assert_eq!(host(task, &ContainerSpec::default()).nano_cpus, None);
     }
 
     #[test]
     fn the_images_health_check_is_off_unless_the_definition_has_one() {
-        let none = body(TaskLimits::default(), &ContainerSpec::default())
-            .healthcheck
-            .expect("is set");
+        let none = body(TaskLimits::default(), &ContainerSpec::default()).healthcheck.expect("is set");
         assert_eq!(none.test, Some(vec!["NONE".to_owned()]));
         let check = HealthCheck {
             command: vec!["CMD".to_owned(), "/probe".to_owned()],
@@ -306,10 +242,7 @@ mod tests {
             retries: 3,
             start_period: Duration::ZERO,
         };
-        let spec = ContainerSpec {
-            health_check: Some(check),
-            ..ContainerSpec::default()
-        };
+        let spec = ContainerSpec { health_check: Some(check), ..ContainerSpec::default() };
         let config = body(TaskLimits::default(), &spec).healthcheck.expect("is set");
         assert_eq!((config.interval, config.retries), (Some(5_000_000_000), Some(3)));
     }
@@ -328,17 +261,8 @@ mod tests {
         };
         let body = holder_body(&PLACE, &spec);
         let labels = body.labels.expect("is set");
-        assert_eq!(
-            labels.get("local-aws.group").map(String::as_str),
-            Some("service:s")
-        );
-        assert_eq!(
-            TaskLimits::from_labels(&labels),
-            TaskLimits {
-                cpu: Some(256),
-                memory_mib: Some(512)
-            }
-        );
+        assert_eq!(labels.get("local-aws.group").map(String::as_str), Some("service:s"));
+        assert_eq!(TaskLimits::from_labels(&labels), TaskLimits { cpu: Some(256), memory_mib: Some(512) });
         let host = body.host_config.expect("is set");
         assert_eq!(host.network_mode.as_deref(), Some("local-aws-test"));
         let ports = serde_json::to_string(&host.port_bindings).expect("serialises");

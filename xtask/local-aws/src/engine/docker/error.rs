@@ -86,19 +86,13 @@ mod tests {
     use super::*;
 
     fn answer(status_code: u16, message: &str) -> Error {
-        Error::DockerResponseServerError {
-            status_code,
-            message: message.to_owned(),
-        }
+        Error::DockerResponseServerError { status_code, message: message.to_owned() }
     }
 
     #[test]
     fn a_missing_image_is_told_from_a_missing_container() {
         let image = create(&answer(404, "No such image: nope:latest"));
-        assert_eq!(
-            image,
-            EngineError::ImageNotFound("No such image: nope:latest".to_owned())
-        );
+        assert_eq!(image, EngineError::ImageNotFound("No such image: nope:latest".to_owned()));
         let container = start(&answer(404, "No such container: 0123"));
         assert_eq!(container, EngineError::Gone("No such container: 0123".to_owned()));
     }
@@ -106,40 +100,23 @@ mod tests {
     #[test]
     fn an_entry_point_that_is_not_there_cannot_start_whatever_the_status() {
         for status in [400, 404, 500] {
-            let error = start(&answer(
-                status,
-                "exec: \"nope\": executable file not found in $PATH",
-            ));
-            assert!(
-                matches!(error, EngineError::CannotStart(_)),
-                "{status}: {error:?}"
-            );
+            let error = start(&answer(status, "exec: \"nope\": executable file not found in $PATH"));
+            assert!(matches!(error, EngineError::CannotStart(_)), "{status}: {error:?}");
         }
     }
 
     #[test]
     fn a_refused_pull_keeps_the_registrys_words() {
         let error = pull(&answer(500, "unauthorized: authentication required\n"));
-        assert_eq!(
-            error,
-            EngineError::ImageNotFound("unauthorized: authentication required".to_owned())
-        );
-        let stream = Error::DockerStreamError {
-            error: "no matching manifest for linux/amd64".to_owned(),
-        };
+        assert_eq!(error, EngineError::ImageNotFound("unauthorized: authentication required".to_owned()));
+        let stream = Error::DockerStreamError { error: "no matching manifest for linux/amd64".to_owned() };
         assert!(matches!(pull(&stream), EngineError::ImageNotFound(_)));
     }
 
     #[test]
     fn an_engine_that_does_not_answer_is_unreachable() {
         let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-        assert!(matches!(
-            general(&Error::IOError { err: refused }),
-            EngineError::Unreachable(_)
-        ));
-        assert!(matches!(
-            pull(&Error::RequestTimeoutError),
-            EngineError::Unreachable(_)
-        ));
+        assert!(matches!(general(&Error::IOError { err: refused }), EngineError::Unreachable(_)));
+        assert!(matches!(pull(&Error::RequestTimeoutError), EngineError::Unreachable(_)));
     }
 }

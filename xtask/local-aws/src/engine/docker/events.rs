@@ -32,13 +32,9 @@ pub(super) async fn subscribe(
     filters.insert("type".to_owned(), vec!["container".to_owned()]);
     let actions = ["start", "die", "oom", "health_status"].map(str::to_owned);
     filters.insert("event".to_owned(), actions.to_vec());
-    let messages = messages(&docker, &filters)
-        .await
-        .map_err(|e| error::general(&e))?;
+    let messages = messages(&docker, &filters).await.map_err(|e| error::general(&e))?;
     let events = survivor(docker.clone(), filters, messages);
-    Ok(events
-        .filter_map(move |message| translated(docker.clone(), message))
-        .boxed())
+    Ok(events.filter_map(move |message| translated(docker.clone(), message)).boxed())
 }
 
 async fn messages(docker: &Docker, filters: &HashMap<String, Vec<String>>) -> Result<Messages, Error> {
@@ -46,11 +42,7 @@ async fn messages(docker: &Docker, filters: &HashMap<String, Vec<String>>) -> Re
     let now = now.as_deref().and_then(rfc3339::millis_since_1970);
     // Seconds with a fraction: older engines read no other form that has one.
     let since = now.map(|ms| format!("{}.{:03}", ms / 1000, ms % 1000));
-    let options = EventsOptions {
-        since,
-        until: None,
-        filters: Some(filters.clone()),
-    };
+    let options = EventsOptions { since, until: None, filters: Some(filters.clone()) };
     Ok(docker.events(Some(options)).boxed())
 }
 
@@ -59,20 +51,17 @@ fn survivor(
     filters: HashMap<String, Vec<String>>,
     start: Messages,
 ) -> impl Stream<Item = EventMessage> + Send {
-    stream::unfold(
-        (docker, filters, start),
-        |(docker, filters, mut current)| async move {
-            loop {
-                match current.next().await? {
-                    Ok(message) => return Some((message, (docker, filters, current))),
-                    Err(Error::JsonDataError { .. } | Error::JsonSerdeError { .. }) => {
-                        current = messages(&docker, &filters).await.ok()?;
-                    }
-                    Err(_) => return None,
+    stream::unfold((docker, filters, start), |(docker, filters, mut current)| async move {
+        loop {
+            match current.next().await? {
+                Ok(message) => return Some((message, (docker, filters, current))),
+                Err(Error::JsonDataError { .. } | Error::JsonSerdeError { .. }) => {
+                    current = messages(&docker, &filters).await.ok()?;
                 }
+                Err(_) => return None,
             }
-        },
-    )
+        }
+    })
 }
 
 /// A message that is not about one of a task's containers is none of ours.
@@ -105,10 +94,7 @@ async fn translated(docker: Docker, message: EventMessage) -> Option<EngineEvent
 async fn ended(docker: &Docker, id: &ContainerId) -> Option<Status> {
     for _ in 0..REASON_TRIES {
         match now(docker, id).await.filter(|status| is_end(*status))? {
-            Status::Exited {
-                code: KILLED,
-                oom_killed: false,
-            } => tokio::time::sleep(REASON_PAUSE).await,
+            Status::Exited { code: KILLED, oom_killed: false } => tokio::time::sleep(REASON_PAUSE).await,
             known => return Some(known),
         }
     }
@@ -125,12 +111,6 @@ async fn now(docker: &Docker, id: &ContainerId) -> Option<Status> {
 }
 
 fn exited(attributes: &HashMap<String, String>) -> Status {
-    let code = attributes
-        .get("exitCode")
-        .and_then(|code| code.parse().ok())
-        .unwrap_or_default();
-    Status::Exited {
-        code,
-        oom_killed: false,
-    }
+    let code = attributes.get("exitCode").and_then(|code| code.parse().ok()).unwrap_or_default();
+    Status::Exited { code, oom_killed: false }
 }

@@ -14,16 +14,9 @@ use crate::engine::{EngineError, ImageFacts};
 /// have moved, as on Fargate, which keeps no images between tasks; others are left as they
 /// are, so that work goes on without a network.
 pub(super) async fn ensure(engine: &DockerEngine, reference: &str) -> Result<ImageFacts, EngineError> {
-    let ours = engine
-        .shared
-        .registry
-        .as_ref()
-        .filter(|registry| is_in(registry, reference));
+    let ours = engine.shared.registry.as_ref().filter(|registry| is_in(registry, reference));
     if ours.is_none() || reference.contains('@') {
-        for name in [Some(reference.to_owned()), ours.and_then(|_| alias(reference))]
-            .iter()
-            .flatten()
-        {
+        for name in [Some(reference.to_owned()), ours.and_then(|_| alias(reference))].iter().flatten() {
             match engine.docker.inspect_image(name).await {
                 Ok(image) => return Ok(facts(engine, reference, image)),
                 Err(e) if error::status(&e) == Some(404) => {}
@@ -42,25 +35,15 @@ pub(super) async fn ensure(engine: &DockerEngine, reference: &str) -> Result<Ima
 }
 
 async fn inspect(engine: &DockerEngine, reference: &str, name: &str) -> Result<ImageFacts, EngineError> {
-    let image = engine
-        .docker
-        .inspect_image(name)
-        .await
-        .map_err(|e| error::create(&e))?;
+    let image = engine.docker.inspect_image(name).await.map_err(|e| error::create(&e))?;
     Ok(facts(engine, reference, image))
 }
 
 /// Words of the network, not of a registry.
 fn out_of_reach(why: &str) -> bool {
-    [
-        "connection refused",
-        "no route to host",
-        "timeout",
-        "deadline exceeded",
-        "network is unreachable",
-    ]
-    .iter()
-    .any(|word| why.contains(word))
+    ["connection refused", "no route to host", "timeout", "deadline exceeded", "network is unreachable"]
+        .iter()
+        .any(|word| why.contains(word))
 }
 
 /// An image that was loaded rather than pulled has no digest on the engine: it gets this name.
@@ -79,10 +62,8 @@ async fn load(
 ) -> Result<ImageFacts, EngineError> {
     let tagged = with_tag(reference);
     let path = tagged[registry.host.len()..].trim_start_matches('/');
-    let (repository, wanted) = path
-        .split_once('@')
-        .or_else(|| path.rsplit_once(':'))
-        .unwrap_or((path, "latest"));
+    let (repository, wanted) =
+        path.split_once('@').or_else(|| path.rsplit_once(':')).unwrap_or((path, "latest"));
     let found = match &registry.source {
         Some(source) => {
             let (source, architecture) = (Arc::clone(source), engine.architecture().to_owned());
@@ -96,27 +77,15 @@ async fn load(
     let found = found.map_err(|e| EngineError::ImageNotFound(format!("{why}; {e}")))?;
     let by_digest = format!("{}/{repository}@{}", registry.host, found.digest);
     let name = alias(&by_digest).unwrap_or(tagged);
-    let archive = found
-        .archive(&name)
-        .map_err(|e| EngineError::ImageNotFound(e.to_string()))?;
-    let answers = engine
-        .docker
-        .import_image_stream(ImportImageOptions::default(), archive, None);
-    answers
-        .try_for_each(|_| async { Ok(()) })
-        .await
-        .map_err(|e| error::general(&e))?;
+    let archive = found.archive(&name).map_err(|e| EngineError::ImageNotFound(e.to_string()))?;
+    let answers = engine.docker.import_image_stream(ImportImageOptions::default(), archive, None);
+    answers.try_for_each(|_| async { Ok(()) }).await.map_err(|e| error::general(&e))?;
     let facts = inspect(engine, reference, &name).await?;
-    Ok(ImageFacts {
-        digest: Some(found.digest),
-        ..facts
-    })
+    Ok(ImageFacts { digest: Some(found.digest), ..facts })
 }
 
 fn is_in(registry: &RegistryAccess, reference: &str) -> bool {
-    reference
-        .strip_prefix(registry.host.as_str())
-        .is_some_and(|rest| rest.starts_with('/'))
+    reference.strip_prefix(registry.host.as_str()).is_some_and(|rest| rest.starts_with('/'))
 }
 
 async fn pull(
@@ -130,25 +99,15 @@ async fn pull(
         serveraddress: Some(registry.host.clone()),
         ..DockerCredentials::default()
     });
-    let options = CreateImageOptions {
-        from_image: Some(with_tag(reference)),
-        ..Default::default()
-    };
+    let options = CreateImageOptions { from_image: Some(with_tag(reference)), ..Default::default() };
     let progress = engine.docker.create_image(Some(options), None, credentials);
-    progress
-        .try_for_each(|_| async { Ok(()) })
-        .await
-        .map_err(|e| error::pull(&e))
+    progress.try_for_each(|_| async { Ok(()) }).await.map_err(|e| error::pull(&e))
 }
 
 /// The engine takes a reference without a tag for "every tag there is".
 fn with_tag(reference: &str) -> String {
     let last = reference.rsplit('/').next().unwrap_or(reference);
-    if last.contains([':', '@']) {
-        reference.to_owned()
-    } else {
-        format!("{reference}:latest")
-    }
+    if last.contains([':', '@']) { reference.to_owned() } else { format!("{reference}:latest") }
 }
 
 fn facts(engine: &DockerEngine, reference: &str, image: ImageInspect) -> ImageFacts {
@@ -170,9 +129,7 @@ fn digest(reference: &str, known: &[String]) -> Option<String> {
     }
     let tagged = with_tag(reference);
     let (repository, _) = tagged.rsplit_once(':')?;
-    known
-        .iter()
-        .find_map(|name| Some(name.strip_prefix(repository)?.strip_prefix('@')?.to_owned()))
+    known.iter().find_map(|name| Some(name.strip_prefix(repository)?.strip_prefix('@')?.to_owned()))
 }
 
 #[cfg(test)]
@@ -188,14 +145,8 @@ mod tests {
 
     #[test]
     fn the_digest_is_the_one_of_the_same_repository() {
-        let known = [
-            "other@sha256:1".to_owned(),
-            "127.0.0.1:5000/app@sha256:2".to_owned(),
-        ];
-        assert_eq!(
-            digest("127.0.0.1:5000/app:v1", &known).as_deref(),
-            Some("sha256:2")
-        );
+        let known = ["other@sha256:1".to_owned(), "127.0.0.1:5000/app@sha256:2".to_owned()];
+        assert_eq!(digest("127.0.0.1:5000/app:v1", &known).as_deref(), Some("sha256:2"));
         assert_eq!(digest("app@sha256:3", &known).as_deref(), Some("sha256:3"));
         assert_eq!(digest("app:v1", &known), None);
     }
@@ -203,10 +154,7 @@ mod tests {
     #[test]
     fn a_loaded_image_is_named_by_its_digest() {
         let reference = format!("127.0.0.1:5000/team/app@sha256:{}", "ab".repeat(32));
-        assert_eq!(
-            alias(&reference).as_deref(),
-            Some("127.0.0.1:5000/team/app:local-aws-abababababababab")
-        );
+        assert_eq!(alias(&reference).as_deref(), Some("127.0.0.1:5000/team/app:local-aws-abababababababab"));
         assert_eq!(alias("127.0.0.1:5000/app:v1"), None);
     }
 

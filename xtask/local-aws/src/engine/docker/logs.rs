@@ -24,9 +24,7 @@ pub(super) async fn follow(
     if observe::inspect(docker, id).await?.is_none() {
         return Err(EngineError::Gone(format!("No such container: {}", id.0)));
     }
-    let since = since_ms
-        .and_then(|ms| i32::try_from(ms / 1000).ok())
-        .unwrap_or_default();
+    let since = since_ms.and_then(|ms| i32::try_from(ms / 1000).ok()).unwrap_or_default();
     let options = LogsOptions {
         follow: true,
         stdout: true,
@@ -38,18 +36,14 @@ pub(super) async fn follow(
     let frames = docker.logs(&id.0, Some(options));
     // The engine knows whole seconds only.
     let late_enough = move |line: &LogLine| since_ms.is_none_or(|since| line.timestamp_ms >= since);
-    Ok(lines(frames)
-        .filter(move |line| std::future::ready(late_enough(line)))
-        .boxed())
+    Ok(lines(frames).filter(move |line| std::future::ready(late_enough(line))).boxed())
 }
 
 fn lines(
     frames: impl Stream<Item = Result<LogOutput, bollard::errors::Error>> + Send + 'static,
 ) -> impl Stream<Item = LogLine> + Send {
     // A connection that breaks ends the stream, as the container's end does.
-    let frames = frames
-        .take_while(|frame| std::future::ready(frame.is_ok()))
-        .filter_map(async |f| f.ok());
+    let frames = frames.take_while(|frame| std::future::ready(frame.is_ok())).filter_map(async |f| f.ok());
     let with_end = frames.map(Some).chain(stream::iter([None]));
     let assembled = with_end.scan(Assembler::default(), |assembler, frame| {
         std::future::ready(Some(match frame {
@@ -69,20 +63,13 @@ struct Assembler {
 
 impl Assembler {
     fn push(&mut self, frame: LogOutput) -> Vec<LogLine> {
-        let pending = if matches!(frame, LogOutput::StdErr { .. }) {
-            &mut self.stderr
-        } else {
-            &mut self.stdout
-        };
+        let pending =
+            if matches!(frame, LogOutput::StdErr { .. }) { &mut self.stderr } else { &mut self.stdout };
         pending.push(&frame.into_bytes())
     }
 
     fn finish(&mut self) -> Vec<LogLine> {
-        self.stdout
-            .flush()
-            .into_iter()
-            .chain(self.stderr.flush())
-            .collect()
+        self.stdout.flush().into_iter().chain(self.stderr.flush()).collect()
     }
 }
 
@@ -100,12 +87,10 @@ impl Pending {
             self.timestamp_ms = timestamp.unwrap_or(self.timestamp_ms);
         }
         let ended = text.ends_with(b"\n");
-        self.bytes
-            .extend_from_slice(text.strip_suffix(b"\n").unwrap_or(text));
+        self.bytes.extend_from_slice(text.strip_suffix(b"\n").unwrap_or(text));
         let mut lines = self.cut();
         if ended {
-            self.bytes
-                .truncate(self.bytes.strip_suffix(b"\r").unwrap_or(&self.bytes).len());
+            self.bytes.truncate(self.bytes.strip_suffix(b"\r").unwrap_or(&self.bytes).len());
             // An empty line is a line; the end of a cut one is not.
             if lines.is_empty() || !self.bytes.is_empty() {
                 lines.push(self.take(self.bytes.len()));
@@ -129,30 +114,21 @@ impl Pending {
     fn take(&mut self, length: usize) -> LogLine {
         let rest = self.bytes.split_off(length);
         let line = std::mem::replace(&mut self.bytes, rest);
-        LogLine {
-            timestamp_ms: self.timestamp_ms,
-            message: String::from_utf8_lossy(&line).into_owned(),
-        }
+        LogLine { timestamp_ms: self.timestamp_ms, message: String::from_utf8_lossy(&line).into_owned() }
     }
 }
 
 /// The last place at or before `at` that does not cut a UTF-8 character.
 fn boundary(bytes: &[u8], at: usize) -> usize {
     let continues = |index: &usize| bytes.get(*index).is_some_and(|byte| byte & 0xc0 == 0x80);
-    (at.saturating_sub(3)..=at)
-        .rev()
-        .find(|index| !continues(index))
-        .unwrap_or(at)
+    (at.saturating_sub(3)..=at).rev().find(|index| !continues(index)).unwrap_or(at)
 }
 
 fn split_timestamp(frame: &[u8]) -> (Option<i64>, &[u8]) {
     let Some(blank) = frame.iter().take(40).position(|byte| *byte == b' ') else {
         return (None, frame);
     };
-    match std::str::from_utf8(&frame[..blank])
-        .ok()
-        .and_then(rfc3339::millis_since_1970)
-    {
+    match std::str::from_utf8(&frame[..blank]).ok().and_then(rfc3339::millis_since_1970) {
         Some(ms) => (Some(ms), &frame[blank + 1..]),
         None => (None, frame),
     }
@@ -163,23 +139,16 @@ mod tests {
     use super::*;
 
     fn out(text: &str) -> LogOutput {
-        LogOutput::StdOut {
-            message: text.to_owned().into(),
-        }
+        LogOutput::StdOut { message: text.to_owned().into() }
     }
 
     fn err(text: &str) -> LogOutput {
-        LogOutput::StdErr {
-            message: text.to_owned().into(),
-        }
+        LogOutput::StdErr { message: text.to_owned().into() }
     }
 
     async fn assembled(frames: Vec<LogOutput>) -> Vec<(i64, String)> {
         let frames = stream::iter(frames.into_iter().map(Ok));
-        lines(frames)
-            .map(|line| (line.timestamp_ms, line.message))
-            .collect()
-            .await
+        lines(frames).map(|line| (line.timestamp_ms, line.message)).collect().await
     }
 
     #[tokio::test]
@@ -195,14 +164,8 @@ mod tests {
 
     #[tokio::test]
     async fn empty_lines_count_and_an_unfinished_last_one_too() {
-        let frames = vec![
-            out("1970-01-01T00:00:00Z \n"),
-            out("1970-01-01T00:00:00.009Z last"),
-        ];
-        assert_eq!(
-            assembled(frames).await,
-            vec![(0, String::new()), (9, "last".to_owned())]
-        );
+        let frames = vec![out("1970-01-01T00:00:00Z \n"), out("1970-01-01T00:00:00.009Z last")];
+        assert_eq!(assembled(frames).await, vec![(0, String::new()), (9, "last".to_owned())]);
     }
 
     #[tokio::test]

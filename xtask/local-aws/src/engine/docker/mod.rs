@@ -97,19 +97,12 @@ impl DockerEngine {
             registry,
             architecture: version.arch.unwrap_or_default(),
             cpus: info.ncpu.and_then(|n| u32::try_from(n).ok()).unwrap_or(1),
-            publish_at: if reach_at.is_loopback() {
-                "127.0.0.1"
-            } else {
-                "0.0.0.0"
-            },
+            publish_at: if reach_at.is_loopback() { "127.0.0.1" } else { "0.0.0.0" },
             reach_at,
             preparing: tokio::sync::Mutex::new(()),
             images: Mutex::new(HashMap::new()),
         };
-        Ok(Self {
-            docker,
-            shared: Arc::new(shared),
-        })
+        Ok(Self { docker, shared: Arc::new(shared) })
     }
 
     /// Docker's word for the engine's architecture: `amd64`, `arm64`.
@@ -136,10 +129,7 @@ impl DockerEngine {
             }
             self.prepare().await?;
         }
-        Err(last.map_or_else(
-            || EngineError::Other("no attempt was made".to_owned()),
-            |e| error::create(&e),
-        ))
+        Err(last.map_or_else(|| EngineError::Other("no attempt was made".to_owned()), |e| error::create(&e)))
     }
 
     async fn create(
@@ -147,10 +137,7 @@ impl DockerEngine {
         name: &str,
         body: bollard::models::ContainerCreateBody,
     ) -> Result<ContainerId, bollard::errors::Error> {
-        let options = CreateContainerOptions {
-            name: Some(name.to_owned()),
-            ..Default::default()
-        };
+        let options = CreateContainerOptions { name: Some(name.to_owned()), ..Default::default() };
         let created = self.docker.create_container(Some(options), body).await?;
         Ok(ContainerId(created.id))
     }
@@ -197,57 +184,34 @@ impl DockerEngine {
             Err(e) if error::status(&e) == Some(404) => {}
             other => return other.map(drop).map_err(|e| error::general(&e)),
         }
-        self.load_image(holder::image_archive(&self.shared.architecture)?)
-            .await
+        self.load_image(holder::image_archive(&self.shared.architecture)?).await
     }
 
     /// Loads an image archive as `docker save` writes it.
     pub async fn load_image(&self, archive: Vec<u8>) -> Result<(), EngineError> {
         let options = bollard::query_parameters::ImportImageOptions::default();
-        let answers = self
-            .docker
-            .import_image(options, bollard::body_full(archive.into()), None);
-        answers
-            .try_for_each(|_| async { Ok(()) })
-            .await
-            .map_err(|e| error::general(&e))
+        let answers = self.docker.import_image(options, bollard::body_full(archive.into()), None);
+        answers.try_for_each(|_| async { Ok(()) }).await.map_err(|e| error::general(&e))
     }
 
     /// Best effort: a container that did not start is no use, and `remove_task` would find it too.
     async fn discard(&self, id: &ContainerId) {
-        let options = RemoveContainerOptions {
-            force: true,
-            v: true,
-            link: false,
-        };
+        let options = RemoveContainerOptions { force: true, v: true, link: false };
         self.docker.remove_container(&id.0, Some(options)).await.ok();
     }
 
     async fn task_limits(&self, holder: &ContainerId) -> Result<TaskLimits, EngineError> {
-        let found = self
-            .docker
-            .inspect_container(&holder.0, None)
-            .await
-            .map_err(|e| error::general(&e))?;
+        let found = self.docker.inspect_container(&holder.0, None).await.map_err(|e| error::general(&e))?;
         let labels = found.config.and_then(|config| config.labels).unwrap_or_default();
         Ok(TaskLimits::from_labels(&labels))
     }
 
     fn image_id(&self, reference: &str) -> Option<String> {
-        self.shared
-            .images
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(reference)
-            .cloned()
+        self.shared.images.lock().unwrap_or_else(PoisonError::into_inner).get(reference).cloned()
     }
 
     fn remember_image(&self, reference: &str, id: String) {
-        self.shared
-            .images
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(reference.to_owned(), id);
+        self.shared.images.lock().unwrap_or_else(PoisonError::into_inner).insert(reference.to_owned(), id);
     }
 }
 
@@ -256,13 +220,8 @@ async fn reachable_address(endpoint: &Endpoint) -> Result<IpAddr, EngineError> {
         return Ok(Ipv4Addr::LOCALHOST.into());
     };
     let unknown = |why: String| EngineError::Unreachable(format!("the engine's host `{host}`: {why}"));
-    let mut found = tokio::net::lookup_host((host, 0))
-        .await
-        .map_err(|e| unknown(e.to_string()))?;
-    found
-        .next()
-        .map(|address| address.ip())
-        .ok_or_else(|| unknown("has no address".to_owned()))
+    let mut found = tokio::net::lookup_host((host, 0)).await.map_err(|e| unknown(e.to_string()))?;
+    found.next().map(|address| address.ip()).ok_or_else(|| unknown("has no address".to_owned()))
 }
 
 impl Engine for DockerEngine {
@@ -273,11 +232,7 @@ impl Engine for DockerEngine {
     async fn start_holder(&self, spec: &HolderSpec) -> Result<Holder, EngineError> {
         let id = self.create_holder(spec).await?;
         let started = match self.run_holder(&id).await {
-            Ok(()) => self
-                .docker
-                .inspect_container(&id.0, None)
-                .await
-                .map_err(|e| error::general(&e)),
+            Ok(()) => self.docker.inspect_container(&id.0, None).await.map_err(|e| error::general(&e)),
             Err(e) => Err(e),
         };
         match started.and_then(|found| observe::running_holder(&found, self.shared.reach_at)) {
@@ -308,15 +263,9 @@ impl Engine for DockerEngine {
 
     async fn stop(&self, id: &ContainerId, timeout: Duration) -> Result<(), EngineError> {
         // The engine answers when the container has ended, so it gets longer than that.
-        let patient = self
-            .docker
-            .clone()
-            .with_timeout(timeout + Duration::from_secs(60));
+        let patient = self.docker.clone().with_timeout(timeout + Duration::from_secs(60));
         let t = i32::try_from(timeout.as_secs()).ok();
-        match patient
-            .stop_container(&id.0, Some(StopContainerOptions { signal: None, t }))
-            .await
-        {
+        match patient.stop_container(&id.0, Some(StopContainerOptions { signal: None, t })).await {
             Err(e) if error::status(&e) != Some(404) => Err(error::general(&e)),
             _ => Ok(()),
         }

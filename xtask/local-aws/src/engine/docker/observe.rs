@@ -19,20 +19,9 @@ pub(super) async fn ids(
     docker: &Docker,
     filters: HashMap<String, Vec<String>>,
 ) -> Result<Vec<ContainerId>, EngineError> {
-    let options = ListContainersOptions {
-        all: true,
-        filters: Some(filters),
-        ..Default::default()
-    };
-    let found = docker
-        .list_containers(Some(options))
-        .await
-        .map_err(|e| error::general(&e))?;
-    Ok(found
-        .into_iter()
-        .filter_map(|summary| summary.id)
-        .map(ContainerId)
-        .collect())
+    let options = ListContainersOptions { all: true, filters: Some(filters), ..Default::default() };
+    let found = docker.list_containers(Some(options)).await.map_err(|e| error::general(&e))?;
+    Ok(found.into_iter().filter_map(|summary| summary.id).map(ContainerId).collect())
 }
 
 /// Containers in full: a listing alone has neither exit codes nor the reason of a kill.
@@ -65,11 +54,7 @@ pub(super) async fn inspect(
 fn observed(found: &ContainerInspectResponse, reach_at: IpAddr) -> Option<Observed> {
     let labels = found.config.as_ref()?.labels.as_ref()?;
     let container = labels.get(labels::CONTAINER).cloned();
-    let published = if container.is_none() {
-        published(found, reach_at)
-    } else {
-        BTreeMap::new()
-    };
+    let published = if container.is_none() { published(found, reach_at) } else { BTreeMap::new() };
     Some(Observed {
         id: ContainerId(found.id.clone()?),
         task_id: labels.get(labels::TASK)?.clone(),
@@ -118,16 +103,10 @@ pub(super) fn running_holder(
 }
 
 fn published(found: &ContainerInspectResponse, reach_at: IpAddr) -> BTreeMap<u16, SocketAddr> {
-    let ports = found
-        .network_settings
-        .as_ref()
-        .and_then(|settings| settings.ports.as_ref());
+    let ports = found.network_settings.as_ref().and_then(|settings| settings.ports.as_ref());
     let bound = ports.into_iter().flatten().filter_map(|(port, bindings)| {
         let container_port = port.strip_suffix("/tcp")?.parse().ok()?;
-        let host_port = bindings
-            .as_ref()?
-            .iter()
-            .find_map(|b| b.host_port.as_ref()?.parse().ok())?;
+        let host_port = bindings.as_ref()?.iter().find_map(|b| b.host_port.as_ref()?.parse().ok())?;
         Some((container_port, SocketAddr::new(reach_at, host_port)))
     });
     bound.collect()
@@ -145,22 +124,13 @@ mod tests {
     fn a_killed_container_has_its_code_and_reason() {
         let found = parsed(r#"{"State":{"Status":"exited","ExitCode":137,"OOMKilled":true}}"#);
         let state = found.state.expect("is there");
-        assert_eq!(
-            status(&state),
-            Status::Exited {
-                code: 137,
-                oom_killed: true
-            }
-        );
+        assert_eq!(status(&state), Status::Exited { code: 137, oom_killed: true });
     }
 
     #[test]
     fn health_is_part_of_running() {
         let found = parsed(r#"{"State":{"Status":"running","Health":{"Status":"unhealthy"}}}"#);
-        assert_eq!(
-            status(&found.state.expect("is there")),
-            Status::Running(Some(Health::Unhealthy))
-        );
+        assert_eq!(status(&found.state.expect("is there")), Status::Running(Some(Health::Unhealthy)));
         let found = parsed(r#"{"State":{"Status":"running"}}"#);
         assert_eq!(status(&found.state.expect("is there")), Status::Running(None));
     }
@@ -171,9 +141,6 @@ mod tests {
             r#"{"NetworkSettings":{"Ports":{"3000/tcp":[{"HostIp":"127.0.0.1","HostPort":"32768"}],"53/udp":null,"9/tcp":null}}}"#,
         );
         let ports = published(&found, IpAddr::from([127, 0, 0, 1]));
-        assert_eq!(
-            ports,
-            BTreeMap::from([(3000, SocketAddr::from(([127, 0, 0, 1], 32768)))])
-        );
+        assert_eq!(ports, BTreeMap::from([(3000, SocketAddr::from(([127, 0, 0, 1], 32768)))]));
     }
 }

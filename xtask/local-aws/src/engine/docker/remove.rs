@@ -28,11 +28,7 @@ pub(super) async fn containers_and_volumes(docker: &Docker, filter: &Filter) -> 
 }
 
 async fn container(docker: &Docker, id: &ContainerId) -> Result<(), EngineError> {
-    let options = RemoveContainerOptions {
-        force: true,
-        v: true,
-        link: false,
-    };
+    let options = RemoveContainerOptions { force: true, v: true, link: false };
     match docker.remove_container(&id.0, Some(options)).await {
         // Somebody else is removing it: gone is when they are done.
         Err(e) if error::status(&e) == Some(409) => removed(docker, id).await,
@@ -41,9 +37,7 @@ async fn container(docker: &Docker, id: &ContainerId) -> Result<(), EngineError>
 }
 
 async fn removed(docker: &Docker, id: &ContainerId) -> Result<(), EngineError> {
-    let options = WaitContainerOptions {
-        condition: "removed".to_owned(),
-    };
+    let options = WaitContainerOptions { condition: "removed".to_owned() };
     let mut waiting = docker.wait_container(&id.0, Some(options)).boxed();
     match waiting.next().await {
         None | Some(Ok(_) | Err(Error::DockerContainerWaitError { .. })) => Ok(()),
@@ -52,30 +46,18 @@ async fn removed(docker: &Docker, id: &ContainerId) -> Result<(), EngineError> {
 }
 
 async fn volumes(docker: &Docker, filter: Filter) -> Result<(), EngineError> {
-    let options = ListVolumesOptions {
-        filters: Some(filter),
-    };
-    let found = docker
-        .list_volumes(Some(options))
-        .await
-        .map_err(|e| error::general(&e))?;
+    let options = ListVolumesOptions { filters: Some(filter) };
+    let found = docker.list_volumes(Some(options)).await.map_err(|e| error::general(&e))?;
     for volume in found.volumes.unwrap_or_default() {
-        let gone = docker
-            .remove_volume(&volume.name, None::<RemoveVolumeOptions>)
-            .await;
+        let gone = docker.remove_volume(&volume.name, None::<RemoveVolumeOptions>).await;
         missing_is_fine(gone)?;
     }
     Ok(())
 }
 
 pub(super) async fn networks(docker: &Docker, filter: Filter) -> Result<(), EngineError> {
-    let options = ListNetworksOptions {
-        filters: Some(filter),
-    };
-    let found = docker
-        .list_networks(Some(options))
-        .await
-        .map_err(|e| error::general(&e))?;
+    let options = ListNetworksOptions { filters: Some(filter) };
+    let found = docker.list_networks(Some(options)).await.map_err(|e| error::general(&e))?;
     for id in found.into_iter().filter_map(|network| network.id) {
         missing_is_fine(docker.remove_network(&id).await)?;
     }

@@ -4,10 +4,7 @@
 pub(super) fn millis_since_1970(text: &str) -> Option<i64> {
     let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<i64>().ok();
     let separators = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
-    if !separators
-        .iter()
-        .all(|(at, byte)| text.as_bytes().get(*at) == Some(byte))
-    {
+    if !separators.iter().all(|(at, byte)| text.as_bytes().get(*at) == Some(byte)) {
         return None;
     }
     let days = days_from_civil(number(0..4)?, number(5..7)?, number(8..10)?);
@@ -52,15 +49,9 @@ mod tests {
     #[test]
     fn timestamps_are_read_to_the_millisecond() {
         assert_eq!(millis_since_1970("1970-01-01T00:00:00.000000000Z"), Some(0));
-        assert_eq!(
-            millis_since_1970("2026-11-23T08:24:43.123456789Z"),
-            Some(1_795_422_283_123)
-        );
+        assert_eq!(millis_since_1970("2026-11-23T08:24:43.123456789Z"), Some(1_795_422_283_123));
         assert_eq!(millis_since_1970("2024-02-29T23:59:59Z"), Some(1_709_251_199_000));
-        assert_eq!(
-            millis_since_1970("2024-03-01T01:59:59.5+02:00"),
-            Some(1_709_251_199_500)
-        );
+        assert_eq!(millis_since_1970("2024-03-01T01:59:59.5+02:00"), Some(1_709_251_199_500));
         assert_eq!(millis_since_1970("not a time"), None);
     }
 }

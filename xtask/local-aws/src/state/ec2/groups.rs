@@ -75,12 +75,7 @@ impl Peer {
 impl Permission {
     /// Everything, to or from a peer.
     pub fn all(peer: Peer) -> Self {
-        Self {
-            protocol: "-1".to_owned(),
-            from: None,
-            to: None,
-            peer,
-        }
+        Self { protocol: "-1".to_owned(), from: None, to: None, peer }
     }
 }
 
@@ -104,24 +99,13 @@ pub struct Revoked {
 impl SecurityGroup {
     /// One that lets nothing through yet.
     pub fn new(id: String, name: String, description: String, vpc: String) -> Self {
-        Self {
-            id,
-            name,
-            description,
-            vpc,
-            tags: Tags::new(),
-            rules: Vec::new(),
-        }
+        Self { id, name, description, vpc, tags: Tags::new(), rules: Vec::new() }
     }
 
     /// Lets everything out (documented: CreateSecurityGroup); the rule has this ID.
     #[must_use]
     pub fn with_egress(mut self, id: String) -> Self {
-        self.rules.push(Rule::of(
-            id,
-            true,
-            Permission::all(Peer::Ipv4("0.0.0.0/0".to_owned())),
-        ));
+        self.rules.push(Rule::of(id, true, Permission::all(Peer::Ipv4("0.0.0.0/0".to_owned()))));
         self
     }
 
@@ -147,10 +131,7 @@ impl SecurityGroup {
     pub fn authorize(&mut self, rules: Vec<Rule>) -> Result<(), DuplicateRule> {
         let same =
             |rule: &Rule, other: &Rule| rule.egress == other.egress && rule.permission == other.permission;
-        if let Some(rule) = rules
-            .iter()
-            .find(|rule| self.rules.iter().any(|present| same(present, rule)))
-        {
+        if let Some(rule) = rules.iter().find(|rule| self.rules.iter().any(|present| same(present, rule))) {
             return Err(DuplicateRule(rule.permission.clone()));
         }
         self.rules.extend(rules);
@@ -161,11 +142,7 @@ impl SecurityGroup {
     pub fn revoke(&mut self, egress: bool, permissions: Vec<Permission>) -> Revoked {
         let mut revoked = Revoked::default();
         for permission in permissions {
-            match self
-                .rules
-                .iter()
-                .position(|rule| rule.egress == egress && rule.permission == permission)
-            {
+            match self.rules.iter().position(|rule| rule.egress == egress && rule.permission == permission) {
                 Some(at) => revoked.rules.push(self.rules.remove(at)),
                 None => revoked.unknown.push(permission),
             }
@@ -177,24 +154,14 @@ impl SecurityGroup {
 impl Rule {
     /// Without description and tags.
     pub fn of(id: String, egress: bool, permission: Permission) -> Self {
-        Self {
-            id,
-            egress,
-            permission,
-            description: None,
-            tags: Tags::new(),
-        }
+        Self { id, egress, permission, description: None, tags: Tags::new() }
     }
 }
 
 impl Ec2 {
     /// Adds a group.
     pub fn create_group(&mut self, group: SecurityGroup) -> Result<(), DuplicateName> {
-        if self
-            .groups
-            .values()
-            .any(|other| other.vpc == group.vpc && other.name == group.name)
-        {
+        if self.groups.values().any(|other| other.vpc == group.vpc && other.name == group.name) {
             return Err(DuplicateName);
         }
         self.groups.insert(group.id.clone(), group);
@@ -204,10 +171,7 @@ impl Ec2 {
     /// Whether a rule of another group names it.
     pub fn is_referenced(&self, id: &str) -> bool {
         let names = |rule: &Rule| rule.permission.peer == Peer::Group(id.to_owned());
-        self.groups
-            .values()
-            .filter(|group| group.id != id)
-            .any(|group| group.rules.iter().any(names))
+        self.groups.values().filter(|group| group.id != id).any(|group| group.rules.iter().any(names))
     }
 
     /// `arn:aws:ec2:REGION:ACCOUNT:KIND/ID`.
@@ -222,12 +186,7 @@ mod tests {
 
     fn tcp(port: i32) -> Permission {
         let peer = Peer::Ipv4("0.0.0.0/0".into());
-        Permission {
-            protocol: "tcp".into(),
-            from: Some(port),
-            to: Some(port),
-            peer,
-        }
+        Permission { protocol: "tcp".into(), from: Some(port), to: Some(port), peer }
     }
 
     fn rule(port: i32) -> Rule {
@@ -241,13 +200,8 @@ mod tests {
         let refused = group.authorize(vec![rule(81), rule(80)]);
         assert_eq!(refused, Err(DuplicateRule(tcp(80))));
         assert_eq!(group.rules.len(), 1);
-        let egress = Rule {
-            egress: true,
-            ..rule(80)
-        };
-        group
-            .authorize(vec![egress])
-            .expect("the other direction is another rule");
+        let egress = Rule { egress: true, ..rule(80) };
+        group.authorize(vec![egress]).expect("the other direction is another rule");
     }
 
     #[test]
@@ -255,13 +209,7 @@ mod tests {
         let mut group = SecurityGroup::new("sg-1".into(), "a".into(), "a".into(), "vpc-1".into());
         group.authorize(vec![rule(80)]).expect("it is new");
         let revoked = group.revoke(false, vec![tcp(80), tcp(81)]);
-        assert_eq!(
-            revoked,
-            Revoked {
-                rules: vec![rule(80)],
-                unknown: vec![tcp(81)]
-            }
-        );
+        assert_eq!(revoked, Revoked { rules: vec![rule(80)], unknown: vec![tcp(81)] });
         assert!(group.rules.is_empty());
     }
 }

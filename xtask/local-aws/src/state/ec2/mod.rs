@@ -89,15 +89,8 @@ impl Ec2 {
     /// A fresh account (documented: Amazon VPC user guide, "Default VPC components").
     pub fn new(options: &Options) -> Self {
         let id = |prefix: &str, name: &str| stable_id(options, prefix, name);
-        let vpc = Vpc {
-            id: id("vpc", ""),
-            cidr: "172.31.0.0/16".to_owned(),
-            tags: Tags::new(),
-        };
-        let subnets = ZONES
-            .iter()
-            .enumerate()
-            .map(|(n, zone)| subnet(options, &vpc.id, n, *zone));
+        let vpc = Vpc { id: id("vpc", ""), cidr: "172.31.0.0/16".to_owned(), tags: Tags::new() };
+        let subnets = ZONES.iter().enumerate().map(|(n, zone)| subnet(options, &vpc.id, n, *zone));
         let group = SecurityGroup::new(
             id("sg", "default"),
             "default".to_owned(),
@@ -107,15 +100,8 @@ impl Ec2 {
         .with_default_rules([id("sgr", "ingress"), id("sgr", "egress")]);
         Self {
             subnets: subnets.map(|subnet| (subnet.id.clone(), subnet)).collect(),
-            route_table: RouteTable {
-                id: id("rtb", ""),
-                association: id("rtbassoc", ""),
-                tags: Tags::new(),
-            },
-            internet_gateway: InternetGateway {
-                id: id("igw", ""),
-                tags: Tags::new(),
-            },
+            route_table: RouteTable { id: id("rtb", ""), association: id("rtbassoc", ""), tags: Tags::new() },
+            internet_gateway: InternetGateway { id: id("igw", ""), tags: Tags::new() },
             groups: BTreeMap::from([(group.id.clone(), group)]),
             vpc,
         }
@@ -152,12 +138,7 @@ impl Ec2 {
         }
         let mut rules = self.groups.values_mut().flat_map(|group| {
             let own = (group.id.as_str(), &mut group.tags);
-            std::iter::once(own).chain(
-                group
-                    .rules
-                    .iter_mut()
-                    .map(|rule| (rule.id.as_str(), &mut rule.tags)),
-            )
+            std::iter::once(own).chain(group.rules.iter_mut().map(|rule| (rule.id.as_str(), &mut rule.tags)))
         });
         rules.find(|(own, _)| *own == id).map(|(_, tags)| tags)
     }
@@ -167,21 +148,12 @@ impl Ec2 {
         let mut all = vec![
             (self.vpc.id.as_str(), "vpc", &self.vpc.tags),
             (&self.route_table.id, "route-table", &self.route_table.tags),
-            (
-                &self.internet_gateway.id,
-                "internet-gateway",
-                &self.internet_gateway.tags,
-            ),
+            (&self.internet_gateway.id, "internet-gateway", &self.internet_gateway.tags),
         ];
         all.extend(self.subnets.values().map(|s| (s.id.as_str(), "subnet", &s.tags)));
         for group in self.groups.values() {
             all.push((&group.id, "security-group", &group.tags));
-            all.extend(
-                group
-                    .rules
-                    .iter()
-                    .map(|r| (r.id.as_str(), "security-group-rule", &r.tags)),
-            );
+            all.extend(group.rules.iter().map(|r| (r.id.as_str(), "security-group-rule", &r.tags)));
         }
         all
     }

@@ -42,12 +42,7 @@ pub struct CircuitBreaker {
 impl Default for CircuitBreaker {
     fn default() -> Self {
         let threshold_configuration = Threshold::default();
-        Self {
-            enable: false,
-            rollback: false,
-            reset_on_healthy_task: true,
-            threshold_configuration,
-        }
+        Self { enable: false, rollback: false, reset_on_healthy_task: true, threshold_configuration }
     }
 }
 
@@ -64,20 +59,14 @@ pub struct Threshold {
 
 impl Default for Threshold {
     fn default() -> Self {
-        Self {
-            kind: "BOUNDED_PERCENT".into(),
-            value: 50,
-        }
+        Self { kind: "BOUNDED_PERCENT".into(), value: 50 }
     }
 }
 
 impl DeploymentConfiguration {
     /// Reads it from a service's settings.
     pub fn of(settings: &Map<String, Value>) -> Self {
-        let value = settings
-            .get("deploymentConfiguration")
-            .cloned()
-            .unwrap_or_default();
+        let value = settings.get("deploymentConfiguration").cloned().unwrap_or_default();
         serde_json::from_value(value).unwrap_or_default()
     }
 
@@ -134,15 +123,9 @@ mod tests {
     #[test]
     fn thresholds() {
         let bounded = CircuitBreaker::default();
-        assert_eq!(
-            [0, 1, 6, 7, 20, 1000].map(|d| bounded.threshold(d)),
-            [3, 3, 3, 4, 10, 200]
-        );
+        assert_eq!([0, 1, 6, 7, 20, 1000].map(|d| bounded.threshold(d)), [3, 3, 3, 4, 10, 200]);
         let with = |kind: &str, value| CircuitBreaker {
-            threshold_configuration: Threshold {
-                kind: kind.into(),
-                value,
-            },
+            threshold_configuration: Threshold { kind: kind.into(), value },
             ..CircuitBreaker::default()
         };
         assert_eq!(with("COUNT", 1).threshold(100), 1);

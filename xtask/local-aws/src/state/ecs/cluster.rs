@@ -34,14 +34,8 @@ impl Ecs {
         validate_name(&name)?;
         tags::validate(&tags)?;
         self.touch();
-        body.entry("settings")
-            .or_insert_with(|| json!([{"name": "containerInsights", "value": "disabled"}]));
-        let cluster = Cluster {
-            name: name.clone(),
-            active: true,
-            body,
-            tags,
-        };
+        body.entry("settings").or_insert_with(|| json!([{"name": "containerInsights", "value": "disabled"}]));
+        let cluster = Cluster { name: name.clone(), active: true, body, tags };
         let there = self.clusters.entry(name).or_insert_with(|| cluster.clone());
         if !there.active {
             *there = cluster;
@@ -52,19 +46,11 @@ impl Ecs {
     /// Deletes an empty cluster.
     pub fn delete_cluster(&mut self, reference: &str) -> Result<&Cluster, ApiError> {
         let name = self.cluster_name(Some(reference))?;
-        if self
-            .services
-            .values()
-            .any(|s| s.cluster == name && !s.is_inactive())
-        {
+        if self.services.values().any(|s| s.cluster == name && !s.is_inactive()) {
             let why = "The Cluster cannot be deleted while Services are active.";
             return Err(ApiError::new("ClusterContainsServicesException", why));
         }
-        if self
-            .tasks
-            .values()
-            .any(|t| t.cluster == name && t.last != Last::Stopped)
-        {
+        if self.tasks.values().any(|t| t.cluster == name && t.last != Last::Stopped) {
             let why = "The Cluster cannot be deleted while Tasks are active.";
             return Err(ApiError::new("ClusterContainsTasksException", why));
         }
@@ -80,16 +66,9 @@ impl Ecs {
     pub fn render_cluster(&self, cluster: &Cluster, include: &[String]) -> Value {
         let asked = |what: &str| include.iter().any(|i| i == what);
         let tasks = |last: &[Last]| {
-            self.tasks
-                .values()
-                .filter(|t| t.cluster == cluster.name && last.contains(&t.last))
-                .count()
+            self.tasks.values().filter(|t| t.cluster == cluster.name && last.contains(&t.last)).count()
         };
-        let services = self
-            .services
-            .values()
-            .filter(|s| s.cluster == cluster.name && s.is_active())
-            .count();
+        let services = self.services.values().filter(|s| s.cluster == cluster.name && s.is_active()).count();
         let mut out = json!({
             "clusterArn": self.place.cluster_arn(&cluster.name),
             "clusterName": cluster.name,
@@ -115,9 +94,7 @@ impl Ecs {
     /// The cluster as the call that made it answers.
     pub fn render_new_cluster(&self, reference: &str) -> Value {
         let all = ["TAGS", "SETTINGS", "CONFIGURATIONS"].map(str::to_owned);
-        self.clusters
-            .get(name(reference))
-            .map_or(Value::Null, |c| self.render_cluster(c, &all))
+        self.clusters.get(name(reference)).map_or(Value::Null, |c| self.render_cluster(c, &all))
     }
 }
 
@@ -138,10 +115,7 @@ fn copy(from: &Map<String, Value>, to: &mut Value, member: &str) {
 fn validate_name(name: &str) -> Result<(), ApiError> {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if name.is_empty() || name.len() > 255 || !name.chars().all(fits) {
-        return Err(ApiError::new(
-            "InvalidParameterException",
-            "Invalid cluster name.",
-        ));
+        return Err(ApiError::new("InvalidParameterException", "Invalid cluster name."));
     }
     Ok(())
 }

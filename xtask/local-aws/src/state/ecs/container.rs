@@ -189,9 +189,7 @@ impl ContainerDefinition {
 
     /// The `awslogs` configuration, if that is the driver.
     pub fn awslogs(&self) -> Option<&LogConfiguration> {
-        self.log_configuration
-            .as_ref()
-            .filter(|l| l.log_driver == "awslogs")
+        self.log_configuration.as_ref().filter(|l| l.log_driver == "awslogs")
     }
 
     /// TCP ports.

@@ -42,10 +42,7 @@ pub(super) fn invalid(why: impl Into<String>) -> ApiError {
 
 /// Takes the named members that are there.
 pub(super) fn pick(input: &Map<String, Value>, members: &[&str]) -> Map<String, Value> {
-    members
-        .iter()
-        .filter_map(|m| input.get(*m).map(|v| ((*m).to_owned(), v.clone())))
-        .collect()
+    members.iter().filter_map(|m| input.get(*m).map(|v| ((*m).to_owned(), v.clone()))).collect()
 }
 
 impl Ecs {
@@ -209,10 +206,7 @@ fn settings(input: &Map<String, Value>) -> Result<Map<String, Value>, ApiError> 
 
 /// The first message is observed, the others are assumed.
 pub(super) fn validate_configuration(settings: &Map<String, Value>) -> Result<(), ApiError> {
-    let raw = settings
-        .get("deploymentConfiguration")
-        .cloned()
-        .unwrap_or_default();
+    let raw = settings.get("deploymentConfiguration").cloned().unwrap_or_default();
     let config: DeploymentConfiguration = serde_json::from_value(raw.clone())
         .map_err(|e| invalid(format!("Invalid deploymentConfiguration: {e}")))?;
     if config.maximum_percent == 100 && config.minimum_healthy_percent == 100 {
@@ -221,9 +215,7 @@ pub(super) fn validate_configuration(settings: &Map<String, Value>) -> Result<()
         ));
     }
     if config.maximum_percent < 100 || config.maximum_percent < config.minimum_healthy_percent {
-        return Err(invalid(
-            "maximumPercent must be at least 100 and greater than minimumHealthyPercent.",
-        ));
+        return Err(invalid("maximumPercent must be at least 100 and greater than minimumHealthyPercent."));
     }
     if config.minimum_healthy_percent > 100 {
         return Err(invalid("minimumHealthyPercent must be between 0 and 100."));

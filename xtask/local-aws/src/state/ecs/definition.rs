@@ -94,9 +94,8 @@ impl Ecs {
     /// Registers a new revision.
     pub fn register(&mut self, mut input: Map<String, Value>, now: f64) -> Result<&Definition, ApiError> {
         let tags = input.remove("tags").map(serde_json::from_value).transpose();
-        let tags: Vec<Tag> = tags
-            .map_err(|e| ApiError::new("ClientException", e.to_string()))?
-            .unwrap_or_default();
+        let tags: Vec<Tag> =
+            tags.map_err(|e| ApiError::new("ClientException", e.to_string()))?.unwrap_or_default();
         tags::validate(&tags)?;
         fargate::normalise_sizes(&mut input);
         let containers = validate::definition(&input)?;
@@ -124,15 +123,9 @@ impl Ecs {
     /// Makes a revision `INACTIVE`; what runs goes on.
     pub fn deregister(&mut self, reference: &str, now: f64) -> Result<&Definition, ApiError> {
         let (family, revision) = exact(reference)?;
-        let definition = self
-            .families
-            .get_mut(family)
-            .and_then(|f| f.revisions.get_mut(&revision));
+        let definition = self.families.get_mut(family).and_then(|f| f.revisions.get_mut(&revision));
         let Some(definition) = definition.filter(|d| d.status != DefinitionStatus::DeleteInProgress) else {
-            return Err(ApiError::new(
-                "ClientException",
-                "The specified task definition does not exist.",
-            ));
+            return Err(ApiError::new("ClientException", "The specified task definition does not exist."));
         };
         self.generation += 1;
         if definition.is_active() {
@@ -148,19 +141,14 @@ impl Ecs {
         let missing = || "The specified task definition does not exist.".to_owned();
         let (family, revision) = exact(reference).map_err(|_| missing())?;
         let name = format!("{family}:{revision}");
-        let in_use = self
-            .tasks
-            .values()
-            .any(|t| t.definition == name && t.stopped_at.is_none())
+        let in_use = self.tasks.values().any(|t| t.definition == name && t.stopped_at.is_none())
             || self.services.values().any(|s| !s.is_inactive() && s.uses(&name));
         let family = self.families.get_mut(family).ok_or_else(missing)?;
         let definition = family.revisions.get_mut(&revision).ok_or_else(missing)?;
         if definition.is_active() {
-            return Err(
-                "The specified task definition is still in ACTIVE status. Please deregister the \
+            return Err("The specified task definition is still in ACTIVE status. Please deregister the \
                         target and try again."
-                    .into(),
-            );
+                .into());
         }
         definition.status = DefinitionStatus::DeleteInProgress;
         definition.delete_requested_at.get_or_insert(now);
@@ -175,18 +163,12 @@ impl Ecs {
     /// The answer's `taskDefinition`.
     pub fn render_definition(&self, definition: &Definition) -> Value {
         let mut out = definition.body.clone();
-        out.insert(
-            "taskDefinitionArn".into(),
-            self.place.definition_arn(&definition.name()).into(),
-        );
+        out.insert("taskDefinitionArn".into(), self.place.definition_arn(&definition.name()).into());
         out.insert("family".into(), definition.family.clone().into());
         out.insert("revision".into(), definition.revision.into());
         out.insert("status".into(), json!(definition.status));
         out.insert("registeredAt".into(), definition.registered_at.into());
-        out.insert(
-            "registeredBy".into(),
-            format!("arn:aws:iam::{ACCOUNT}:user/local").into(),
-        );
+        out.insert("registeredBy".into(), format!("arn:aws:iam::{ACCOUNT}:user/local").into());
         let times = [
             ("deregisteredAt", definition.deregistered_at),
             ("deleteRequestedAt", definition.delete_requested_at),
@@ -221,14 +203,7 @@ fn fill_defaults(body: &mut Map<String, Value>, containers: &[ContainerDefinitio
     for list in ["volumes", "placementConstraints"] {
         body.entry(list).or_insert_with(|| json!([]));
     }
-    body.insert(
-        "compatibilities".into(),
-        if fargate {
-            json!(["EC2", "FARGATE"])
-        } else {
-            json!(["EC2"])
-        },
-    );
+    body.insert("compatibilities".into(), if fargate { json!(["EC2", "FARGATE"]) } else { json!(["EC2"]) });
     body.insert("requiresAttributes".into(), attributes(body, containers).into());
     if let Some(Value::Array(containers)) = body.get_mut("containerDefinitions") {
         containers.iter_mut().for_each(|c| fill_container(c, awsvpc));
@@ -241,13 +216,7 @@ fn fill_container(container: &mut Value, awsvpc: bool) {
     };
     container.entry("cpu").or_insert(json!(0));
     container.entry("essential").or_insert(json!(true));
-    for list in [
-        "environment",
-        "mountPoints",
-        "volumesFrom",
-        "systemControls",
-        "portMappings",
-    ] {
+    for list in ["environment", "mountPoints", "volumesFrom", "systemControls", "portMappings"] {
         container.entry(list).or_insert_with(|| json!([]));
     }
     if let Some(Value::Array(ports)) = container.get_mut("portMappings") {
@@ -266,8 +235,7 @@ fn fill_port(port: &mut Value, awsvpc: bool) {
     let container = port.get("containerPort").cloned();
     if let Some(container) = container {
         // Bridge mode picks a port at run time and describes it as 0.
-        port.entry("hostPort")
-            .or_insert(if awsvpc { container } else { json!(0) });
+        port.entry("hostPort").or_insert(if awsvpc { container } else { json!(0) });
     }
 }
 
@@ -276,46 +244,16 @@ fn attributes(body: &Map<String, Value>, containers: &[ContainerDefinition]) -> 
     let any = |f: &dyn Fn(&ContainerDefinition) -> bool| containers.iter().any(f);
     let role = body.contains_key("executionRoleArn");
     let all = [
-        (
-            "com.amazonaws.ecs.capability.logging-driver.awslogs",
-            any(&|c| c.awslogs().is_some()),
-        ),
-        (
-            "ecs.capability.execution-role-awslogs",
-            role && any(&|c| c.awslogs().is_some()),
-        ),
-        (
-            "com.amazonaws.ecs.capability.ecr-auth",
-            any(&|c| validate::is_ecr(&c.image)),
-        ),
-        (
-            "ecs.capability.execution-role-ecr-pull",
-            role && any(&|c| validate::is_ecr(&c.image)),
-        ),
+        ("com.amazonaws.ecs.capability.logging-driver.awslogs", any(&|c| c.awslogs().is_some())),
+        ("ecs.capability.execution-role-awslogs", role && any(&|c| c.awslogs().is_some())),
+        ("com.amazonaws.ecs.capability.ecr-auth", any(&|c| validate::is_ecr(&c.image))),
+        ("ecs.capability.execution-role-ecr-pull", role && any(&|c| validate::is_ecr(&c.image))),
         ("com.amazonaws.ecs.capability.docker-remote-api.1.18", true),
-        (
-            "ecs.capability.task-eni",
-            body.get("networkMode").and_then(Value::as_str) == Some("awsvpc"),
-        ),
-        (
-            "com.amazonaws.ecs.capability.task-iam-role",
-            body.contains_key("taskRoleArn"),
-        ),
-        (
-            "ecs.capability.container-health-check",
-            any(&|c| c.health_check.is_some()),
-        ),
-        (
-            "ecs.capability.container-ordering",
-            any(&|c| !c.depends_on.is_empty()),
-        ),
-        (
-            "ecs.capability.secrets.ssm.environment-variables",
-            any(&|c| !c.secrets.is_empty()),
-        ),
+        ("ecs.capability.task-eni", body.get("networkMode").and_then(Value::as_str) == Some("awsvpc")),
+        ("com.amazonaws.ecs.capability.task-iam-role", body.contains_key("taskRoleArn")),
+        ("ecs.capability.container-health-check", any(&|c| c.health_check.is_some())),
+        ("ecs.capability.container-ordering", any(&|c| !c.depends_on.is_empty())),
+        ("ecs.capability.secrets.ssm.environment-variables", any(&|c| !c.secrets.is_empty())),
     ];
-    all.iter()
-        .filter(|(_, needed)| *needed)
-        .map(|(name, _)| json!({"name": name}))
-        .collect()
+    all.iter().filter(|(_, needed)| *needed).map(|(name, _)| json!({"name": name})).collect()
 }

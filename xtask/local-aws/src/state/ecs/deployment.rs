@@ -81,10 +81,7 @@ impl Status {
     /// Whether it goes on.
     pub fn is_open(self) -> bool {
         use Status::{InProgress, Pending, RollbackInProgress, RollbackRequested, StopRequested};
-        matches!(
-            self,
-            Pending | InProgress | StopRequested | RollbackRequested | RollbackInProgress
-        )
+        matches!(self, Pending | InProgress | StopRequested | RollbackRequested | RollbackInProgress)
     }
 }
 
@@ -187,10 +184,7 @@ impl Ecs {
         deployment: &Deployment,
     ) -> Value {
         let counts = count(self.deployment_tasks(service, &deployment.id));
-        let mut out = service
-            .revision(&deployment.revision)
-            .map(described)
-            .unwrap_or_default();
+        let mut out = service.revision(&deployment.revision).map(described).unwrap_or_default();
         let own = json!({
             "id": deployment.id,
             "status": if index == 0 { "PRIMARY" } else { "ACTIVE" },
@@ -297,17 +291,11 @@ impl Ecs {
     }
 
     fn revision_counts(&self, service: &Service, revision: &str, it: &ServiceDeployment) -> Value {
-        let entries: Vec<&Deployment> = service
-            .deployments
-            .iter()
-            .filter(|d| d.revision == revision)
-            .collect();
+        let entries: Vec<&Deployment> =
+            service.deployments.iter().filter(|d| d.revision == revision).collect();
         let tasks = entries.iter().flat_map(|d| self.deployment_tasks(service, &d.id));
-        let counts = if it.status.is_open() || service.is_current(it) {
-            count(tasks)
-        } else {
-            Counts::default()
-        };
+        let counts =
+            if it.status.is_open() || service.is_current(it) { count(tasks) } else { Counts::default() };
         json!({
             "arn": self.revision_arn(service, revision),
             "requestedTaskCount": if revision == it.target && service.is_current(it) { service.desired } else { counts.desired },
@@ -318,18 +306,12 @@ impl Ecs {
 
     /// `…:service-revision/CLUSTER/SERVICE/ID`.
     pub fn revision_arn(&self, service: &Service, id: &str) -> String {
-        self.place.arn(&format!(
-            "service-revision/{}/{}/{id}",
-            service.cluster, service.name
-        ))
+        self.place.arn(&format!("service-revision/{}/{}/{id}", service.cluster, service.name))
     }
 
     /// `…:service-deployment/CLUSTER/SERVICE/ID`.
     pub fn service_deployment_arn(&self, service: &Service, id: &str) -> String {
-        self.place.arn(&format!(
-            "service-deployment/{}/{}/{id}",
-            service.cluster, service.name
-        ))
+        self.place.arn(&format!("service-deployment/{}/{}/{id}", service.cluster, service.name))
     }
 }
 

@@ -16,42 +16,21 @@ impl Ecs {
         };
         put("taskArn", self.place.task_arn(&task.cluster, &task.id).into());
         put("clusterArn", self.place.cluster_arn(&task.cluster).into());
-        put(
-            "taskDefinitionArn",
-            self.place.definition_arn(&task.definition).into(),
-        );
+        put("taskDefinitionArn", self.place.definition_arn(&task.definition).into());
         put("group", task.group.clone().into());
         put("startedBy", json!(task.started_by));
         put("lastStatus", json!(task.last));
-        put(
-            "desiredStatus",
-            if task.wanted() { "RUNNING" } else { "STOPPED" }.into(),
-        );
+        put("desiredStatus", if task.wanted() { "RUNNING" } else { "STOPPED" }.into());
         put("healthStatus", json!(task.health()));
         put("cpu", json!(task.cpu.map(|c| c.to_string())));
         put("memory", json!(task.memory.map(|m| m.to_string())));
         put("stopCode", json!(task.stop.as_ref().map(|s| s.code)));
         put("stoppedReason", json!(task.stop.as_ref().map(|s| &s.reason)));
-        put(
-            "availabilityZone",
-            json!(task.interface.as_ref().map(|i| &i.zone)),
-        );
+        put("availabilityZone", json!(task.interface.as_ref().map(|i| &i.zone)));
         put("version", task.version.into());
         put("tags", if tags { json!(task.tags) } else { json!([]) });
-        put(
-            "attachments",
-            task.interface
-                .iter()
-                .map(|i| render_interface(i, task.last))
-                .collect(),
-        );
-        put(
-            "containers",
-            task.containers
-                .iter()
-                .map(|c| self.render_container(task, c))
-                .collect(),
-        );
+        put("attachments", task.interface.iter().map(|i| render_interface(i, task.last)).collect());
+        put("containers", task.containers.iter().map(|c| self.render_container(task, c)).collect());
         if task.last > Last::Provisioning {
             put("connectivity", "CONNECTED".into());
             put("connectivityAt", json!(task.created_at));

@@ -20,20 +20,12 @@ fn list(tasks: &[String]) -> String {
 
 /// Tasks were started.
 pub fn started(service: &str, tasks: &[String]) -> String {
-    format!(
-        "(service {service}) has started {} tasks:{}.",
-        tasks.len(),
-        list(tasks)
-    )
+    format!("(service {service}) has started {} tasks:{}.", tasks.len(), list(tasks))
 }
 
 /// Tasks were told to stop.
 pub fn stopped(service: &str, tasks: &[String]) -> String {
-    format!(
-        "(service {service}) has stopped {} running tasks:{}.",
-        tasks.len(),
-        list(tasks)
-    )
+    format!("(service {service}) has stopped {} running tasks:{}.", tasks.len(), list(tasks))
 }
 
 /// A health check failed.

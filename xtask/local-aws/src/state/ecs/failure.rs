@@ -76,11 +76,7 @@ fn fail(ecs: &mut Ecs, service: &mut Service, cause: &Cause, rollback: bool, now
     primary.rollout = Rollout::Failed;
     primary.reason = cause.state.into();
     primary.updated_at = now;
-    service.tell(
-        &mut ecs.ids,
-        event::failed(&service.name, &failed, cause.event),
-        now,
-    );
+    service.tell(&mut ecs.ids, event::failed(&service.name, &failed, cause.event), now);
     // The last one that completed (documented); a redeployment of the same revision goes back to it too.
     let target = service.last_completed.clone().filter(|_| rollback);
     let Some(target) = target.filter(|t| *t != failed_revision || service.deployments.len() > 1) else {
@@ -92,11 +88,7 @@ fn fail(ecs: &mut Ecs, service: &mut Service, cause: &Cause, rollback: bool, now
     if let Some(last) = service.history.last_mut() {
         last.set(Status::RollbackInProgress, now);
         last.reason = Some(cause.rollback.into());
-        last.rollback = Some(Rollback {
-            reason: cause.rollback.into(),
-            started_at: now,
-            revision: target,
-        });
+        last.rollback = Some(Rollback { reason: cause.rollback.into(), started_at: now, revision: target });
     }
     service.failures = 0;
     service.retry_at = None;
@@ -106,14 +98,7 @@ fn fail(ecs: &mut Ecs, service: &mut Service, cause: &Cause, rollback: bool, now
 /// statuses are assumed).
 fn stall(service: &mut Service, cause: &Cause, rollback: bool, now: f64) {
     if let Some(last) = service.history.last_mut() {
-        last.set(
-            if rollback {
-                Status::RollbackFailed
-            } else {
-                Status::Stopped
-            },
-            now,
-        );
+        last.set(if rollback { Status::RollbackFailed } else { Status::Stopped }, now);
         last.stopped_at = Some(now);
         last.reason = Some(cause.state.into());
     }
@@ -122,11 +107,8 @@ fn stall(service: &mut Service, cause: &Cause, rollback: bool, now: f64) {
 /// The deployment of that revision that is still there becomes primary again, with the tasks it has
 /// (assumed); if it is gone, a new one is made.
 fn back_to(ecs: &mut Ecs, service: &mut Service, target: &str, cause: &Cause, now: f64) -> String {
-    let there = service
-        .deployments
-        .iter()
-        .skip(1)
-        .position(|d| d.revision == target && d.rollout != Rollout::Failed);
+    let there =
+        service.deployments.iter().skip(1).position(|d| d.revision == target && d.rollout != Rollout::Failed);
     match there {
         Some(index) => {
             let mut deployment = service.deployments.remove(index + 1);

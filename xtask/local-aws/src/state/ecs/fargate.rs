@@ -48,9 +48,7 @@ pub(super) fn normalise_sizes(body: &mut Map<String, Value>) {
     for (member, unit) in [("cpu", "vcpu"), ("memory", "gb")] {
         if let Some(Value::String(text)) = body.get_mut(member) {
             let lower = text.trim().to_ascii_lowercase();
-            let number = lower
-                .strip_suffix(unit)
-                .and_then(|n| n.trim().parse::<f64>().ok());
+            let number = lower.strip_suffix(unit).and_then(|n| n.trim().parse::<f64>().ok());
             if let Some(number) = number {
                 *text = format!("{}", (number * 1024.0).round());
             }

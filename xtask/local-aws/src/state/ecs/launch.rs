@@ -110,10 +110,7 @@ impl Ecs {
         let id = self.ids.hex(32);
         let interface = self.interface(order.config);
         let definitions = definition.containers();
-        let containers = definitions
-            .iter()
-            .map(|c| self.create_container(c, &definitions))
-            .collect();
+        let containers = definitions.iter().map(|c| self.create_container(c, &definitions)).collect();
         self.touch();
         self.tasks.insert(
             id.clone(),
@@ -180,8 +177,7 @@ impl Ecs {
     ) -> Result<(), ApiError> {
         let invalid = |why: &str| Err(ApiError::new("InvalidParameterException", why));
         let given = |c: &Map<String, Value>, m: &str| {
-            c.get(m)
-                .is_some_and(|v| v.as_array().is_none_or(|a| !a.is_empty()))
+            c.get(m).is_some_and(|v| v.as_array().is_none_or(|a| !a.is_empty()))
         };
         if given(config, "launchType") && given(config, "capacityProviderStrategy") {
             return invalid(
@@ -190,10 +186,8 @@ impl Ecs {
         }
         if !given(config, "launchType") && !given(config, "capacityProviderStrategy") {
             config.remove("capacityProviderStrategy");
-            let default = self
-                .clusters
-                .get(cluster)
-                .and_then(|c| c.body.get("defaultCapacityProviderStrategy"));
+            let default =
+                self.clusters.get(cluster).and_then(|c| c.body.get("defaultCapacityProviderStrategy"));
             match default.filter(|d| d.as_array().is_some_and(|d| !d.is_empty())) {
                 Some(strategy) => config.insert("capacityProviderStrategy".into(), strategy.clone()),
                 None => config.insert("launchType".into(), json!("EC2")),
@@ -206,16 +200,9 @@ impl Ecs {
         if !compatible.is_some_and(|c| c.iter().any(|c| c == "FARGATE")) {
             return invalid("Task definition does not support launch_type FARGATE.");
         }
-        match config
-            .entry("platformVersion")
-            .or_insert(json!("LATEST"))
-            .as_str()
-        {
+        match config.entry("platformVersion").or_insert(json!("LATEST")).as_str() {
             Some("LATEST" | "1.4.0" | "1.3.0") => Ok(()),
-            _ => Err(ApiError::new(
-                "PlatformUnknownException",
-                "The specified platform does not exist.",
-            )),
+            _ => Err(ApiError::new("PlatformUnknownException", "The specified platform does not exist.")),
         }
     }
 }
@@ -229,15 +216,9 @@ pub(super) fn is_fargate(config: &Map<String, Value>) -> bool {
 
 /// Documented: "Amazon ECS-managed tags".
 fn managed_tags(cluster: &str, service: Option<&str>) -> Vec<Tag> {
-    let tag = |key: &str, value: &str| Tag {
-        key: key.into(),
-        value: value.into(),
-    };
+    let tag = |key: &str, value: &str| Tag { key: key.into(), value: value.into() };
     let service = service.map(|s| tag("aws:ecs:serviceName", s));
-    [Some(tag("aws:ecs:clusterName", cluster)), service]
-        .into_iter()
-        .flatten()
-        .collect()
+    [Some(tag("aws:ecs:clusterName", cluster)), service].into_iter().flatten().collect()
 }
 
 /// The members of a task that never change.
@@ -249,26 +230,13 @@ fn described(
 ) -> Map<String, Value> {
     let mut overrides = overrides.unwrap_or_else(|| json!({}));
     if let Value::Object(overrides) = &mut overrides {
-        overrides.entry("containerOverrides").or_insert_with(|| {
-            definition
-                .containers()
-                .iter()
-                .map(|c| json!({"name": c.name}))
-                .collect()
-        });
         overrides
-            .entry("inferenceAcceleratorOverrides")
-            .or_insert(json!([]));
+            .entry("containerOverrides")
+            .or_insert_with(|| definition.containers().iter().map(|c| json!({"name": c.name})).collect());
+        overrides.entry("inferenceAcceleratorOverrides").or_insert(json!([]));
     }
-    let ephemeral = definition
-        .body
-        .get("ephemeralStorage")
-        .cloned()
-        .unwrap_or(json!({"sizeInGiB": 20}));
-    let architecture = definition
-        .body
-        .get("runtimePlatform")
-        .and_then(|p| p["cpuArchitecture"].as_str());
+    let ephemeral = definition.body.get("ephemeralStorage").cloned().unwrap_or(json!({"sizeInGiB": 20}));
+    let architecture = definition.body.get("runtimePlatform").and_then(|p| p["cpuArchitecture"].as_str());
     let mut out = Map::new();
     let mut put = |member: &str, value: Value| out.insert(member.into(), value);
     put("launchType", json!("FARGATE"));
@@ -277,19 +245,10 @@ fn described(
     put("overrides", overrides);
     put("enableExecuteCommand", exec.into());
     put("ephemeralStorage", ephemeral);
-    let cpu = if architecture == Some("ARM64") {
-        "arm64"
-    } else {
-        "x86_64"
-    };
-    put(
-        "attributes",
-        json!([{"name": "ecs.cpu-architecture", "value": cpu}]),
-    );
-    let provider = config
-        .get("capacityProviderStrategy")
-        .and_then(|s| s.get(0))
-        .map(|s| s["capacityProvider"].clone());
+    let cpu = if architecture == Some("ARM64") { "arm64" } else { "x86_64" };
+    put("attributes", json!([{"name": "ecs.cpu-architecture", "value": cpu}]));
+    let provider =
+        config.get("capacityProviderStrategy").and_then(|s| s.get(0)).map(|s| s["capacityProvider"].clone());
     if let Some(provider) = provider {
         put("capacityProviderName", provider);
     }

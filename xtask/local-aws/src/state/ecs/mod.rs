@@ -73,13 +73,7 @@ pub struct Timing {
 
 impl Default for Timing {
     fn default() -> Self {
-        Self {
-            settle: 1.0,
-            port_wait: 10.0,
-            deregistration: 0.3,
-            throttle: 0.5,
-            throttle_max: 15.0,
-        }
+        Self { settle: 1.0, port_wait: 10.0, deregistration: 0.3, throttle: 0.5, throttle_max: 15.0 }
     }
 }
 
@@ -139,9 +133,7 @@ impl Ecs {
 
     /// The tasks of a service.
     pub fn tasks_of<'a>(&'a self, cluster: &'a str, service: &'a str) -> impl Iterator<Item = &'a Task> {
-        self.tasks
-            .values()
-            .filter(move |t| t.cluster == cluster && t.service.as_deref() == Some(service))
+        self.tasks.values().filter(move |t| t.cluster == cluster && t.service.as_deref() == Some(service))
     }
 
     /// Brings every service closer to what is desired, and forgets what is older than the retention.

@@ -58,9 +58,7 @@ pub fn validate(definition: &Definition, config: &mut Map<String, Value>) -> Res
 
 /// Off when not said (documented: `AwsVpcConfiguration.assignPublicIp`).
 fn fill_defaults(config: &mut Map<String, Value>) {
-    let vpc = config
-        .get_mut("networkConfiguration")
-        .and_then(|n| n.get_mut("awsvpcConfiguration"));
+    let vpc = config.get_mut("networkConfiguration").and_then(|n| n.get_mut("awsvpcConfiguration"));
     if let Some(Value::Object(vpc)) = vpc {
         vpc.entry("assignPublicIp").or_insert(json!("DISABLED"));
         vpc.entry("securityGroups").or_insert(json!([]));

@@ -57,10 +57,7 @@ pub fn plan(view: &View) -> Plan {
     let mut excess: Vec<&TaskView> = of(true).filter(|t| !t.unhealthy).collect();
     excess.reverse();
     excess.sort_by_key(|t| t.healthy);
-    for task in excess
-        .into_iter()
-        .take(usize::try_from(good.saturating_sub(view.desired)).unwrap_or(0))
-    {
+    for task in excess.into_iter().take(usize::try_from(good.saturating_sub(view.desired)).unwrap_or(0)) {
         plan.stop.push(task.id.clone());
         alive -= 1;
         healthy -= u64::from(task.healthy);
@@ -77,11 +74,7 @@ pub fn plan(view: &View) -> Plan {
         }
     }
 
-    let need = if view.may_start {
-        view.desired.saturating_sub(good)
-    } else {
-        0
-    };
+    let need = if view.may_start { view.desired.saturating_sub(good) } else { 0 };
 
     // The old ones: first what is not healthy, then as far as replacements are healthy, or as far as
     // the minimum allows where there is no room to start (documented: `minimumHealthyPercent`; that

@@ -68,10 +68,7 @@ impl Ecs {
     fn active_cluster(&self, reference: Option<&str>) -> Result<&Cluster, ApiError> {
         let not_found = |why| ApiError::new("ClusterNotFoundException", why);
         let name = name(reference.filter(|r| !r.is_empty()).unwrap_or("default"));
-        let cluster = self
-            .clusters
-            .get(name)
-            .ok_or_else(|| not_found("Cluster not found."))?;
+        let cluster = self.clusters.get(name).ok_or_else(|| not_found("Cluster not found."))?;
         if !cluster.active {
             return Err(not_found("The referenced cluster was inactive."));
         }
@@ -104,10 +101,7 @@ impl Ecs {
             .definition(reference)
             .ok_or_else(|| ApiError::new("ClientException", "TaskDefinition not found."))?;
         if !definition.is_active() {
-            return Err(ApiError::new(
-                "InvalidParameterException",
-                "TaskDefinition is inactive",
-            ));
+            return Err(ApiError::new("InvalidParameterException", "TaskDefinition is inactive"));
         }
         Ok(definition)
     }
@@ -116,8 +110,7 @@ impl Ecs {
 /// `family:3` -> (`family`, `3`).
 pub fn family_and_revision(reference: &str) -> (&str, Option<&str>) {
     let name = name(reference);
-    name.split_once(':')
-        .map_or((name, None), |(family, revision)| (family, Some(revision)))
+    name.split_once(':').map_or((name, None), |(family, revision)| (family, Some(revision)))
 }
 
 #[cfg(test)]
@@ -128,10 +121,7 @@ mod tests {
     fn references() {
         assert_eq!(parts("arn:aws:ecs:r:1:service/c/s"), ["c", "s"]);
         assert_eq!(name("arn:aws:ecs:r:1:cluster/c"), "c");
-        assert_eq!(
-            family_and_revision("arn:aws:ecs:r:1:task-definition/f:7"),
-            ("f", Some("7"))
-        );
+        assert_eq!(family_and_revision("arn:aws:ecs:r:1:task-definition/f:7"), ("f", Some("7")));
         assert_eq!(family_and_revision("f"), ("f", None));
     }
 }

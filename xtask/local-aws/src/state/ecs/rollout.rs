@@ -77,11 +77,7 @@ fn account(ecs: &mut Ecs, service: &mut Service, now: f64) {
             service.failures = 0;
         }
     }
-    if let Some(last) = service
-        .history
-        .last_mut()
-        .filter(|d| d.status == Status::InProgress)
-    {
+    if let Some(last) = service.history.last_mut().filter(|d| d.status == Status::InProgress) {
         last.failures = primary.failed;
         last.threshold = config.threshold(service.desired);
     }
@@ -93,10 +89,7 @@ fn account(ecs: &mut Ecs, service: &mut Service, now: f64) {
 fn view(ecs: &Ecs, service: &Service, now: f64) -> View {
     let config = DeploymentConfiguration::of(&service.settings);
     let primary = service.deployments.first();
-    let mut tasks: Vec<_> = ecs
-        .tasks_of(&service.cluster, &service.name)
-        .filter(|t| t.wanted())
-        .collect();
+    let mut tasks: Vec<_> = ecs.tasks_of(&service.cluster, &service.name).filter(|t| t.wanted()).collect();
     tasks.sort_by(|a, b| a.created_at.total_cmp(&b.created_at));
     View {
         desired: service.desired,
@@ -125,11 +118,7 @@ fn on_fargate(service: &Service) -> bool {
 }
 
 fn carry_out(ecs: &mut Ecs, service: &mut Service, plan: &Plan, now: f64) {
-    let id = service
-        .deployments
-        .first()
-        .map(|d| d.id.clone())
-        .unwrap_or_default();
+    let id = service.deployments.first().map(|d| d.id.clone()).unwrap_or_default();
     for task in &plan.replace {
         service.tell(&mut ecs.ids, event::unhealthy(&service.name, task), now);
         ecs.stop(task, Stop::unhealthy(), now);
@@ -159,13 +148,8 @@ fn is_steady(ecs: &Ecs, service: &Service) -> bool {
     let Some(primary) = service.deployments.first() else {
         return false;
     };
-    let tasks = || {
-        ecs.tasks_of(&service.cluster, &service.name)
-            .filter(|t| t.last != Last::Stopped)
-    };
-    let ours = tasks()
-        .filter(|t| t.started_by.as_deref() == Some(&primary.id))
-        .count();
+    let tasks = || ecs.tasks_of(&service.cluster, &service.name).filter(|t| t.last != Last::Stopped);
+    let ours = tasks().filter(|t| t.started_by.as_deref() == Some(&primary.id)).count();
     let healthy = tasks().filter(|t| t.is_healthy()).count();
     tasks().count() == ours && ours == healthy && healthy as u64 == service.desired
 }
@@ -174,10 +158,7 @@ fn conclude(ecs: &mut Ecs, service: &mut Service, now: f64) {
     if service.lifecycle == Lifecycle::Draining {
         return conclude_deletion(ecs, service, now);
     }
-    let stalled = service
-        .deployments
-        .first()
-        .is_some_and(|d| d.rollout == Rollout::Failed);
+    let stalled = service.deployments.first().is_some_and(|d| d.rollout == Rollout::Failed);
     if service.steady || stalled || !is_steady(ecs, service) {
         return;
     }
@@ -214,10 +195,7 @@ fn succeed(service: &mut Service, now: f64) {
 }
 
 fn conclude_deletion(ecs: &mut Ecs, service: &mut Service, now: f64) {
-    if ecs
-        .tasks_of(&service.cluster, &service.name)
-        .all(|t| t.last == Last::Stopped)
-    {
+    if ecs.tasks_of(&service.cluster, &service.name).all(|t| t.last == Last::Stopped) {
         service.lifecycle = Lifecycle::Inactive;
         service.deleted_at = Some(now);
         service.deployments.clear();

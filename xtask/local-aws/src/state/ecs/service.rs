@@ -87,10 +87,7 @@ impl Service {
 
     /// Whether a deployment rolls out this task definition.
     pub fn uses(&self, definition: &str) -> bool {
-        self.deployments
-            .iter()
-            .filter_map(|d| self.revision(&d.revision))
-            .any(|r| r.definition == definition)
+        self.deployments.iter().filter_map(|d| self.revision(&d.revision)).any(|r| r.definition == definition)
     }
 
     /// Whether this service deployment made, or went back to, the primary deployment.
@@ -100,14 +97,7 @@ impl Service {
 
     /// Adds an event.
     pub fn tell(&mut self, ids: &mut Ids, message: String, now: f64) {
-        self.events.insert(
-            0,
-            Event {
-                id: ids.uuid(),
-                created_at: now,
-                message,
-            },
-        );
+        self.events.insert(0, Event { id: ids.uuid(), created_at: now, message });
         self.events.truncate(MAX_EVENTS);
     }
 
@@ -133,11 +123,7 @@ impl Service {
             rollback: None,
             failures: 0,
             threshold: 0,
-            configuration: self
-                .settings
-                .get("deploymentConfiguration")
-                .cloned()
-                .unwrap_or_else(|| json!({})),
+            configuration: self.settings.get("deploymentConfiguration").cloned().unwrap_or_else(|| json!({})),
             created_at: now,
             updated_at: now,
             started_at: None,
@@ -176,26 +162,14 @@ impl Ecs {
         let revision = service.current_revision();
         let mut out = revision.map(|r| r.config.clone()).unwrap_or_default();
         out.extend(service.settings.clone());
-        for list in [
-            "loadBalancers",
-            "serviceRegistries",
-            "placementConstraints",
-            "placementStrategy",
-        ] {
+        for list in ["loadBalancers", "serviceRegistries", "placementConstraints", "placementStrategy"] {
             out.entry(list).or_insert_with(|| json!([]));
         }
         // Described of the deployments only.
-        for member in [
-            "serviceConnectConfiguration",
-            "volumeConfigurations",
-            "vpcLatticeConfigurations",
-        ] {
+        for member in ["serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations"] {
             out.remove(member);
         }
-        if let Some(family) = revision
-            .map(described)
-            .and_then(|mut r| r.remove("platformFamily"))
-        {
+        if let Some(family) = revision.map(described).and_then(|mut r| r.remove("platformFamily")) {
             out.insert("platformFamily".into(), family);
         }
         let own = json!({

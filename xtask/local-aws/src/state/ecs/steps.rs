@@ -29,13 +29,9 @@ impl Ecs {
             .values()
             .filter(|task| task.last != Last::Stopped)
             .flat_map(|task| {
-                let definitions = self
-                    .definition(&task.definition)
-                    .map(|d| d.containers())
-                    .unwrap_or_default();
-                steps(task, &definitions)
-                    .into_iter()
-                    .map(|step| (task.id.clone(), step))
+                let definitions =
+                    self.definition(&task.definition).map(|d| d.containers()).unwrap_or_default();
+                steps(task, &definitions).into_iter().map(|step| (task.id.clone(), step))
             })
             .collect()
     }
@@ -78,59 +74,35 @@ fn may_start(task: &Task, definitions: &[ContainerDefinition], container: &Conta
         return true;
     };
     definition.depends_on.iter().all(|dependency| {
-        task.container(&dependency.container_name)
-            .is_none_or(|other| match dependency.condition.as_str() {
-                "COMPLETE" => other.status == ContainerStatus::Stopped,
-                "SUCCESS" => other.status == ContainerStatus::Stopped && other.exit_code == Some(0),
-                "HEALTHY" => other.health == HealthStatus::Healthy,
-                _ => other.status >= ContainerStatus::Running,
-            })
+        task.container(&dependency.container_name).is_none_or(|other| match dependency.condition.as_str() {
+            "COMPLETE" => other.status == ContainerStatus::Stopped,
+            "SUCCESS" => other.status == ContainerStatus::Stopped && other.exit_code == Some(0),
+            "HEALTHY" => other.health == HealthStatus::Healthy,
+            _ => other.status >= ContainerStatus::Running,
+        })
     })
 }
 
 /// Containers stop in the reverse order of their start (documented: `ContainerDefinition.dependsOn`).
 fn stops(task: &Task, definitions: &[ContainerDefinition]) -> Vec<Step> {
-    let runs = |name: &str| {
-        task.container(name)
-            .is_some_and(|c| c.status == ContainerStatus::Running)
-    };
+    let runs = |name: &str| task.container(name).is_some_and(|c| c.status == ContainerStatus::Running);
     let needed = |name: &str| {
-        definitions
-            .iter()
-            .any(|d| runs(&d.name) && d.depends_on.iter().any(|o| o.container_name == name))
+        definitions.iter().any(|d| runs(&d.name) && d.depends_on.iter().any(|o| o.container_name == name))
     };
-    let running = task
-        .containers
-        .iter()
-        .filter(|c| c.status == ContainerStatus::Running);
-    running
-        .filter(|c| !needed(&c.name))
-        .map(|c| Step::Stop(c.name.clone()))
-        .collect()
+    let running = task.containers.iter().filter(|c| c.status == ContainerStatus::Running);
+    running.filter(|c| !needed(&c.name)).map(|c| Step::Stop(c.name.clone())).collect()
 }
 
 /// When, after now, time alone changes something: the scheduler sleeps until then at most.
 pub fn next_deadline(ecs: &Ecs, now: f64) -> Option<f64> {
-    let Timing {
-        settle,
-        port_wait,
-        deregistration,
-        ..
-    } = ecs.timing;
+    let Timing { settle, port_wait, deregistration, .. } = ecs.timing;
     let tasks = ecs.tasks.values().filter_map(|task| match task.last {
-        Last::Running if !task.ready => task.started_at.map(|at| {
-            at + if task.published.is_empty() {
-                settle
-            } else {
-                port_wait
-            }
-        }),
+        Last::Running if !task.ready => {
+            task.started_at.map(|at| at + if task.published.is_empty() { settle } else { port_wait })
+        }
         Last::Deactivating => task.stopping_at.map(|at| at + deregistration),
         _ => None,
     });
-    let services = ecs
-        .services
-        .values()
-        .filter_map(|s| s.retry_at.filter(|at| *at > now));
+    let services = ecs.services.values().filter_map(|s| s.retry_at.filter(|at| *at > now));
     tasks.chain(services).min_by(f64::total_cmp)
 }

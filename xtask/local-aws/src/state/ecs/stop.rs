@@ -28,43 +28,28 @@ impl Stop {
     /// The service scheduler takes it away (observed: `Scaling activity initiated by (deployment ecs-svc/1)`).
     pub fn scaling(deployment: &str) -> Self {
         let reason = format!("Scaling activity initiated by (deployment {deployment})");
-        Self {
-            code: StopCode::ServiceSchedulerInitiated,
-            reason,
-        }
+        Self { code: StopCode::ServiceSchedulerInitiated, reason }
     }
 
     /// A health check failed (observed).
     pub fn unhealthy() -> Self {
         let reason = "Task failed container health checks".into();
-        Self {
-            code: StopCode::ServiceSchedulerInitiated,
-            reason,
-        }
+        Self { code: StopCode::ServiceSchedulerInitiated, reason }
     }
 
     /// `StopTask` (observed: "Task stopped by user" when no reason is given).
     pub fn by_user(reason: Option<String>) -> Self {
         let reason = reason.unwrap_or_else(|| "Task stopped by user".into());
-        Self {
-            code: StopCode::UserInitiated,
-            reason,
-        }
+        Self { code: StopCode::UserInitiated, reason }
     }
 
     /// An essential container exited (observed).
     pub fn essential() -> Self {
-        Self {
-            code: StopCode::EssentialContainerExited,
-            reason: "Essential container in task exited".into(),
-        }
+        Self { code: StopCode::EssentialContainerExited, reason: "Essential container in task exited".into() }
     }
 
     /// It could not be started.
     pub fn failed_to_start(reason: impl Into<String>) -> Self {
-        Self {
-            code: StopCode::TaskFailedToStart,
-            reason: reason.into(),
-        }
+        Self { code: StopCode::TaskFailedToStart, reason: reason.into() }
     }
 }

@@ -53,28 +53,16 @@ pub fn validate(tags: &[Tag]) -> Result<(), ApiError> {
 impl Ecs {
     /// The tags of the resource with this ARN.
     pub fn tags_mut(&mut self, arn: &str) -> Result<&mut Vec<Tag>, ApiError> {
-        let kind = arn
-            .splitn(6, ':')
-            .nth(5)
-            .and_then(|r| r.split_once('/'))
-            .map_or("", |(kind, _)| kind);
+        let kind = arn.splitn(6, ':').nth(5).and_then(|r| r.split_once('/')).map_or("", |(kind, _)| kind);
         let tags = match (kind, parts(arn).as_slice()) {
-            ("cluster", [name]) => self
-                .clusters
-                .get_mut(*name)
-                .filter(|c| c.active)
-                .map(|c| &mut c.tags),
-            ("service", [cluster, name]) => self
-                .services
-                .get_mut(&service_key(cluster, name))
-                .map(|s| &mut s.tags),
+            ("cluster", [name]) => self.clusters.get_mut(*name).filter(|c| c.active).map(|c| &mut c.tags),
+            ("service", [cluster, name]) => {
+                self.services.get_mut(&service_key(cluster, name)).map(|s| &mut s.tags)
+            }
             ("task", [_, id]) => self.tasks.get_mut(*id).map(|t| &mut t.tags),
             ("task-definition", _) => self.definition_tags_mut(name(arn)),
             _ => {
-                return Err(ApiError::new(
-                    "InvalidParameterException",
-                    "Invalid resource ARN.",
-                ));
+                return Err(ApiError::new("InvalidParameterException", "Invalid resource ARN."));
             }
         };
         tags.ok_or_else(|| {
@@ -86,11 +74,7 @@ impl Ecs {
     fn definition_tags_mut(&mut self, reference: &str) -> Option<&mut Vec<Tag>> {
         let (family, revision) = reference.split_once(':')?;
         let revision: u32 = revision.parse().ok()?;
-        self.families
-            .get_mut(family)?
-            .revisions
-            .get_mut(&revision)
-            .map(|d| &mut d.tags)
+        self.families.get_mut(family)?.revisions.get_mut(&revision).map(|d| &mut d.tags)
     }
 }
 

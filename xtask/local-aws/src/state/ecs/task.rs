@@ -190,12 +190,7 @@ impl Task {
 
     /// Healthy if all checked essential containers are, unhealthy if one is (documented: "Health status of a task").
     pub fn health(&self) -> HealthStatus {
-        let checked = || {
-            self.containers
-                .iter()
-                .filter(|c| c.essential && c.checked)
-                .map(|c| c.health)
-        };
+        let checked = || self.containers.iter().filter(|c| c.essential && c.checked).map(|c| c.health);
         if checked().any(|h| h == HealthStatus::Unhealthy) {
             HealthStatus::Unhealthy
         } else if checked().next().is_some() && checked().all(|h| h == HealthStatus::Healthy) {

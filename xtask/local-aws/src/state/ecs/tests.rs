@@ -53,21 +53,9 @@ fn network() -> Value {
 
 impl World {
     fn new() -> Self {
-        let mut ecs = Ecs::new(
-            Place {
-                region: "ap-northeast-2".into(),
-            },
-            Ids::seeded(7),
-        );
-        ecs.create_cluster(Some("c"), Map::new(), Vec::new())
-            .expect("a cluster");
-        Self {
-            ecs,
-            now: 1000.0,
-            programs: Vec::new(),
-            fewest_healthy: usize::MAX,
-            most_wanted: 0,
-        }
+        let mut ecs = Ecs::new(Place { region: "ap-northeast-2".into() }, Ids::seeded(7));
+        ecs.create_cluster(Some("c"), Map::new(), Vec::new()).expect("a cluster");
+        Self { ecs, now: 1000.0, programs: Vec::new(), fewest_healthy: usize::MAX, most_wanted: 0 }
     }
 
     /// Registers a revision of the family `app` whose containers behave like that.
@@ -81,11 +69,7 @@ impl World {
             "family": "app", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"],
             "cpu": "256", "memory": "512", "containerDefinitions": [container],
         });
-        let name = self
-            .ecs
-            .register(members(input), self.now)
-            .expect("a definition")
-            .name();
+        let name = self.ecs.register(members(input), self.now).expect("a definition").name();
         self.programs.push((name.clone(), program));
         name
     }
@@ -95,9 +79,7 @@ impl World {
             "cluster": "c", "serviceName": "s", "taskDefinition": definition, "desiredCount": desired,
             "launchType": "FARGATE", "networkConfiguration": network(), "deploymentConfiguration": configuration,
         });
-        self.ecs
-            .create_service(members(input), self.now)
-            .expect("a service");
+        self.ecs.create_service(members(input), self.now).expect("a service");
     }
 
     fn update(&mut self, mut input: Value) -> Result<(), ApiError> {
@@ -120,9 +102,7 @@ impl World {
 
     fn watch(&mut self) {
         let tasks = || self.ecs.tasks_of("c", "s");
-        self.fewest_healthy = self
-            .fewest_healthy
-            .min(tasks().filter(|t| t.is_healthy()).count());
+        self.fewest_healthy = self.fewest_healthy.min(tasks().filter(|t| t.is_healthy()).count());
         self.most_wanted = self.most_wanted.max(tasks().filter(|t| t.wanted()).count());
     }
 
@@ -134,28 +114,18 @@ impl World {
 
     fn perform(&mut self, task: &str, step: Step) {
         let definition = self.ecs.tasks[task].definition.clone();
-        let program = self
-            .programs
-            .iter()
-            .find(|(name, _)| *name == definition)
-            .map(|(_, p)| *p);
+        let program = self.programs.iter().find(|(name, _)| *name == definition).map(|(_, p)| *p);
         let program = program.expect("a known definition");
         let ports = [(80, ([127, 0, 0, 1], 9).into())].into();
         let outcome = match step {
-            Step::Hold => Outcome::Held(Holder {
-                id: ContainerId("h".into()),
-                published: ports,
-            }),
+            Step::Hold => Outcome::Held(Holder { id: ContainerId("h".into()), published: ports }),
             Step::Pull(name) if program == Program::NoImage => {
                 Outcome::Failed(Some(name), "CannotPullContainerError: not found".into())
             }
             Step::Pull(name) => Outcome::Pulled(name, facts()),
             Step::Start(name) => Outcome::Started(name, "id".into()),
             Step::Probe if program == Program::Crashes => {
-                let seen = Seen::Exited {
-                    code: 1,
-                    oom_killed: false,
-                };
+                let seen = Seen::Exited { code: 1, oom_killed: false };
                 return self.ecs.observe(task, Some("web"), Some(seen), self.now);
             }
             Step::Probe => {
@@ -174,8 +144,7 @@ impl World {
             Program::Healthy => Health::Healthy,
             _ => return,
         };
-        self.ecs
-            .observe(task, Some("web"), Some(Seen::Running(Some(health))), self.now);
+        self.ecs.observe(task, Some("web"), Some(Seen::Running(Some(health))), self.now);
     }
 
     fn rounds(&mut self, count: usize) {
@@ -203,56 +172,33 @@ impl World {
 
     fn until_steady(&mut self) {
         self.until("steady", |s| {
-            s["events"][0]["message"]
-                .as_str()
-                .is_some_and(|m| m.ends_with("has reached a steady state."))
+            s["events"][0]["message"].as_str().is_some_and(|m| m.ends_with("has reached a steady state."))
         });
     }
 
     fn service(&self) -> Value {
-        self.ecs
-            .service("c", "s")
-            .map(|s| self.ecs.render_service(s, true))
-            .expect("the service")
+        self.ecs.service("c", "s").map(|s| self.ecs.render_service(s, true)).expect("the service")
     }
 
     /// Service deployments, oldest first.
     fn statuses(&self) -> Vec<Status> {
-        self.ecs
-            .service("c", "s")
-            .expect("the service")
-            .history
-            .iter()
-            .map(|d| d.status)
-            .collect()
+        self.ecs.service("c", "s").expect("the service").history.iter().map(|d| d.status).collect()
     }
 
     /// Events, oldest first, with the random IDs replaced.
     fn events(&self) -> String {
         let service = self.ecs.service("c", "s").expect("the service");
-        let lines: Vec<String> = service
-            .events
-            .iter()
-            .rev()
-            .map(|e| without_ids(&e.message))
-            .collect();
+        let lines: Vec<String> = service.events.iter().rev().map(|e| without_ids(&e.message)).collect();
         lines.join("\n")
     }
 
     fn running(&self) -> usize {
-        self.ecs
-            .tasks_of("c", "s")
-            .filter(|t| t.last == Last::Running)
-            .count()
+        self.ecs.tasks_of("c", "s").filter(|t| t.last == Last::Running).count()
     }
 }
 
 fn facts() -> ImageFacts {
-    ImageFacts {
-        digest: Some("sha256:1".into()),
-        os: "linux".into(),
-        architecture: "amd64".into(),
-    }
+    ImageFacts { digest: Some("sha256:1".into()), os: "linux".into(), architecture: "amd64".into() }
 }
 
 fn without_ids(message: &str) -> String {

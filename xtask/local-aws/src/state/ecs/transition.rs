@@ -50,12 +50,8 @@ impl Ecs {
     /// Lets time pass.
     pub fn tick(&mut self, now: f64) {
         let timing = self.timing.clone();
-        let ids: Vec<String> = self
-            .tasks
-            .values()
-            .filter(|t| t.last != Last::Stopped)
-            .map(|t| t.id.clone())
-            .collect();
+        let ids: Vec<String> =
+            self.tasks.values().filter(|t| t.last != Last::Stopped).map(|t| t.id.clone()).collect();
         for id in ids {
             self.change(&id, |task| tick(task, &timing, now));
         }
@@ -111,11 +107,7 @@ fn pulled(task: &mut Task, name: &str, facts: &ImageFacts, now: f64) {
             container.status = ContainerStatus::Pulled;
         }
     }
-    if task
-        .containers
-        .iter()
-        .all(|c| c.status != ContainerStatus::Pending)
-    {
+    if task.containers.iter().all(|c| c.status != ContainerStatus::Pending) {
         task.pull_stopped_at.get_or_insert(now);
     }
 }
@@ -133,10 +125,7 @@ fn started(task: &mut Task, name: &str, id: &str, now: f64) {
 /// RUNNING once every essential container was started (assumed: AWS waits for all of them; one
 /// that waits for another to complete would keep the task out of service here too).
 fn run_if_started(task: &mut Task, now: f64) {
-    let all = task
-        .containers
-        .iter()
-        .all(|c| c.status >= ContainerStatus::Running);
+    let all = task.containers.iter().all(|c| c.status >= ContainerStatus::Running);
     if all && task.wanted() && task.is_pending() && task.last != Last::Provisioning {
         task.last = Last::Running;
         task.started_at = Some(now);
@@ -201,10 +190,7 @@ fn ended(task: &mut Task, name: &str, exit: Option<(i64, bool)>, now: f64) {
 
 /// STOPPING is over when no container runs.
 fn settle_stop(task: &mut Task, now: f64) {
-    let runs = task
-        .containers
-        .iter()
-        .any(|c| c.status == ContainerStatus::Running);
+    let runs = task.containers.iter().any(|c| c.status == ContainerStatus::Running);
     // Nobody is to be kept away from a task that has nothing left to connect to.
     if task.last == Last::Deactivating && !runs {
         task.last = Last::Stopping;
@@ -237,10 +223,7 @@ fn observe(task: &mut Task, name: &str, status: Option<Status>, now: f64) {
 
 /// The engine does not know a container that runs here: someone removed it.
 fn gone(task: &mut Task, name: &str, now: f64) {
-    if task
-        .container(name)
-        .is_some_and(|c| c.status == ContainerStatus::Running)
-    {
+    if task.container(name).is_some_and(|c| c.status == ContainerStatus::Running) {
         ended(task, name, None, now);
     }
 }
@@ -249,11 +232,7 @@ fn observe_holder(task: &mut Task, status: Option<Status>, now: f64) {
     let lost = !matches!(status, Some(Status::Running(_) | Status::Created));
     if lost && task.holder.is_some() && task.wanted() {
         // assumed: the nearest to a lost interface that AWS has
-        halt(
-            task,
-            Stop::failed_to_start("Task stopped because its network namespace is gone"),
-            now,
-        );
+        halt(task, Stop::failed_to_start("Task stopped because its network namespace is gone"), now);
     }
 }
 
@@ -261,11 +240,7 @@ fn tick(task: &mut Task, timing: &Timing, now: f64) {
     let passed = |since: Option<f64>, wait: f64| since.is_some_and(|at| now - at >= wait);
     match task.last {
         Last::Running if !task.ready => {
-            let wait = if task.published.is_empty() {
-                timing.settle
-            } else {
-                timing.port_wait
-            };
+            let wait = if task.published.is_empty() { timing.settle } else { timing.port_wait };
             task.ready = passed(task.started_at, wait)
                 || (task.published.is_empty() && task.has_check() && task.health() == HealthStatus::Healthy);
         }

@@ -23,16 +23,10 @@ impl Ecs {
         let name = reference::name(text("service").unwrap_or_default()).to_owned();
         let mut service = self.service_mut(&cluster, &name)?.clone();
         if !service.is_active() {
-            return Err(ApiError::new(
-                "ServiceNotActiveException",
-                "Service was not ACTIVE.",
-            ));
+            return Err(ApiError::new("ServiceNotActiveException", "Service was not ACTIVE."));
         }
         validate_members(input)?;
-        let current = service
-            .current_revision()
-            .cloned()
-            .ok_or_else(|| ApiError::server("no revision"))?;
+        let current = service.current_revision().cloned().ok_or_else(|| ApiError::server("no revision"))?;
         let revision = self.next_revision(&cluster, &current, input, now)?;
         update_settings(&mut service, input)?;
         if let Some(desired) = desired_count(input)? {
@@ -80,12 +74,7 @@ impl Ecs {
         }
         self.place_on_fargate(cluster, &definition, &mut config)?;
         network::validate(&definition, &mut config)?;
-        Ok(Revision {
-            id: self.ids.digits(19),
-            definition: definition.name(),
-            config,
-            created_at: now,
-        })
+        Ok(Revision { id: self.ids.digits(19), definition: definition.name(), config, created_at: now })
     }
 
     /// Deletes a service: `DRAINING` until its tasks are stopped.
@@ -97,9 +86,7 @@ impl Ecs {
             }
             Lifecycle::Active if !force && service.desired > 0 => {
                 // observed
-                return Err(invalid(
-                    "The service cannot be stopped while it is scaled above 0.",
-                ));
+                return Err(invalid("The service cannot be stopped while it is scaled above 0."));
             }
             _ => {}
         }
@@ -131,11 +118,7 @@ impl Ecs {
         };
         let service = self.service_mut(cluster, name).map_err(|_| not_found())?;
         let back = service.last_completed.is_some();
-        let found = service
-            .history
-            .iter_mut()
-            .find(|d| d.id == id)
-            .ok_or_else(not_found)?;
+        let found = service.history.iter_mut().find(|d| d.id == id).ok_or_else(not_found)?;
         match found.status {
             Status::Pending | Status::InProgress if back => {
                 found.set(Status::RollbackRequested, now);
@@ -161,10 +144,7 @@ impl Ecs {
 
 fn update_settings(service: &mut Service, input: &Map<String, Value>) -> Result<(), ApiError> {
     let mut settings = service.settings.clone();
-    let mut configuration = settings
-        .get("deploymentConfiguration")
-        .cloned()
-        .unwrap_or_default();
+    let mut configuration = settings.get("deploymentConfiguration").cloned().unwrap_or_default();
     breaker::merge(&mut configuration, input.get("deploymentConfiguration"));
     settings.extend(pick(input, &IN_PLACE));
     settings.insert("deploymentConfiguration".into(), configuration);

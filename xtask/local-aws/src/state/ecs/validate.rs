@@ -21,10 +21,7 @@ fn refuse(why: impl Into<String>) -> Check {
 pub(super) fn definition(body: &Map<String, Value>) -> Result<Vec<ContainerDefinition>, ApiError> {
     let text = |member: &str| body.get(member).and_then(Value::as_str);
     family(text("family").unwrap_or_default())?;
-    let containers = body
-        .get("containerDefinitions")
-        .cloned()
-        .unwrap_or_else(|| Value::Array(Vec::new()));
+    let containers = body.get("containerDefinitions").cloned().unwrap_or_else(|| Value::Array(Vec::new()));
     let containers: Vec<ContainerDefinition> =
         serde_json::from_value(containers).map_err(|e| ApiError::new("ClientException", e.to_string()))?;
     names(&containers)?;
@@ -73,10 +70,7 @@ fn family(family: &str) -> Check {
 
 /// Up to 255 letters, digits, underscores and hyphens.
 fn is_name(name: &str) -> bool {
-    name.len() <= 255
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+    name.len() <= 255 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
 /// The first two and the pattern are observed; duplicate and non-essential are assumed.
@@ -90,9 +84,7 @@ fn names(containers: &[ContainerDefinition]) -> Check {
             "" => return refuse("Container.name should not be null or empty."),
             name if !is_name(name) => return refuse("Container.name contains invalid characters."),
             name if !seen.insert(name) => {
-                return refuse(format!(
-                    "Container.name '{name}' is not unique within the task definition."
-                ));
+                return refuse(format!("Container.name '{name}' is not unique within the task definition."));
             }
             _ if container.image.is_empty() => return refuse("Container.image should not be null or empty."),
             _ => {}
@@ -106,21 +98,14 @@ fn names(containers: &[ContainerDefinition]) -> Check {
 
 fn dependencies(containers: &[ContainerDefinition]) -> Check {
     for container in containers {
-        container
-            .depends_on
-            .iter()
-            .try_for_each(|d| dependency(containers, d))?;
+        container.depends_on.iter().try_for_each(|d| dependency(containers, d))?;
     }
     // Take away what waits for nothing that is left; a rest waits for itself.
     let mut left: Vec<&ContainerDefinition> = containers.iter().collect();
     while !left.is_empty() {
         let before = left.len();
         let names: BTreeSet<&str> = left.iter().map(|c| c.name.as_str()).collect();
-        left.retain(|c| {
-            c.depends_on
-                .iter()
-                .any(|d| names.contains(d.container_name.as_str()))
-        });
+        left.retain(|c| c.depends_on.iter().any(|d| names.contains(d.container_name.as_str())));
         if left.len() == before {
             return refuse("Container dependency has a cycle."); // assumed
         }
@@ -132,9 +117,7 @@ fn dependencies(containers: &[ContainerDefinition]) -> Check {
 fn dependency(containers: &[ContainerDefinition], dependency: &Dependency) -> Check {
     let name = &dependency.container_name;
     let Some(other) = containers.iter().find(|c| &c.name == name) else {
-        return refuse(format!(
-            "Cannot depend on container + '{name}' because it does not exist"
-        ));
+        return refuse(format!("Cannot depend on container + '{name}' because it does not exist"));
     };
     match dependency.condition.as_str() {
         "SUCCESS" | "COMPLETE" if other.is_essential() => refuse(
@@ -197,21 +180,14 @@ fn container(task: &Task<'_>, container: &ContainerDefinition) -> Check {
 fn memory(task: &Task<'_>, container: &ContainerDefinition) -> Check {
     let name = &container.name;
     let limit = task.memory.and_then(|m| m.parse::<u32>().ok());
-    for (what, value) in [
-        ("memory", container.memory),
-        ("memoryReservation", container.memory_reservation),
-    ] {
+    for (what, value) in [("memory", container.memory), ("memoryReservation", container.memory_reservation)] {
         if limit.zip(value).is_some_and(|(limit, value)| value > limit) {
             return refuse(format!(
                 "The '{what}' setting for container '{name}' is greater than for the task."
             ));
         }
     }
-    if container
-        .memory
-        .zip(container.memory_reservation)
-        .is_some_and(|(hard, soft)| soft > hard)
-    {
+    if container.memory.zip(container.memory_reservation).is_some_and(|(hard, soft)| soft > hard) {
         return refuse(format!(
             "Invalid setting for container '{name}'. 'memory' must be greater than 'memoryReservation'."
         ));
@@ -231,9 +207,7 @@ fn port(task: &Task<'_>, port: &PortMapping) -> Check {
         return Ok(());
     };
     if !(1..=65535).contains(&container) {
-        return refuse(format!(
-            "Invalid container port {container}. The port must be between 1 and 65535."
-        ));
+        return refuse(format!("Invalid container port {container}. The port must be between 1 and 65535."));
     }
     if !matches!(port.protocol.as_deref(), None | Some("tcp" | "udp")) {
         return refuse("Invalid 'protocol' setting for container. Valid values are tcp and udp.");
@@ -289,16 +263,9 @@ fn logs(task: &Task<'_>, container: &ContainerDefinition) -> Check {
     } else {
         &["awslogs-group", "awslogs-region"]
     };
-    let missing: Vec<&str> = required
-        .iter()
-        .copied()
-        .filter(|o| logs.option(o).is_none())
-        .collect();
+    let missing: Vec<&str> = required.iter().copied().filter(|o| logs.option(o).is_none()).collect();
     if missing.is_empty() {
         return Ok(());
     }
-    refuse(format!(
-        "Log driver awslogs requires options: {}",
-        missing.join(", ")
-    ))
+    refuse(format!("Log driver awslogs requires options: {}", missing.join(", ")))
 }

@@ -17,7 +17,7 @@ impl Pattern {
         let text = text.trim();
         if text.starts_with(['{', '[', '%']) {
             return Err(
-                "Invalid filter pattern: only text terms are supported by this control plane".to_owned(),
+                "Invalid filter pattern: only text terms are supported by this control plane".to_owned()
             );
         }
         let mut pattern = Self::default();
@@ -91,10 +91,7 @@ mod tests {
     #[test]
     fn terms_with_other_characters_need_quotes() {
         let error = Pattern::parse("ERROR: x").expect_err("is invalid");
-        assert_eq!(
-            error,
-            "Invalid filter pattern: Invalid character(s) in term 'ERROR:'"
-        );
+        assert_eq!(error, "Invalid filter pattern: Invalid character(s) in term 'ERROR:'");
         assert!(Pattern::parse("\"open").is_err());
         assert!(Pattern::parse("{ $.level = \"error\" }").is_err());
     }

@@ -83,10 +83,7 @@ impl Logs {
     pub fn new(options: &Options) -> Self {
         let directory = options.state_dir.join("logs");
         let entries = load(&directory).unwrap_or_default();
-        Self {
-            directory,
-            entries: Arc::new(Mutex::new(entries)),
-        }
+        Self { directory, entries: Arc::new(Mutex::new(entries)) }
     }
 
     fn entries(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
@@ -114,14 +111,7 @@ impl Logs {
         std::fs::create_dir_all(&directory)?;
         save(&directory, &group)?;
         let name = group.name.clone();
-        entries.insert(
-            name,
-            Entry {
-                group,
-                directory,
-                streams: BTreeMap::new(),
-            },
-        );
+        entries.insert(name, Entry { group, directory, streams: BTreeMap::new() });
         Ok(())
     }
 
@@ -137,10 +127,7 @@ impl Logs {
     /// A group.
     pub fn group(&self, name: &str) -> Result<Group, LogsError> {
         let entries = self.entries();
-        entries
-            .get(name)
-            .map(|entry| entry.group.clone())
-            .ok_or(LogsError::GroupMissing)
+        entries.get(name).map(|entry| entry.group.clone()).ok_or(LogsError::GroupMissing)
     }
 
     /// The groups that are `wanted`, by name, each with the bytes that it stores.
@@ -148,12 +135,7 @@ impl Logs {
         let entries = self.entries();
         let found = entries.values().filter(|entry| wanted(&entry.group.name));
         found
-            .map(|entry| {
-                (
-                    entry.group.clone(),
-                    entry.streams.values().map(StreamFile::bytes).sum(),
-                )
-            })
+            .map(|entry| (entry.group.clone(), entry.streams.values().map(StreamFile::bytes).sum()))
             .collect()
     }
 
@@ -168,10 +150,7 @@ impl Logs {
         let mut entries = self.entries();
         let entry = entries.get_mut(name).ok_or(LogsError::GroupMissing)?;
         if let Some(cutoff) = entry.group.cutoff_ms(now_ms) {
-            entry
-                .streams
-                .values_mut()
-                .try_for_each(|stream| stream.drop_before(cutoff))?;
+            entry.streams.values_mut().try_for_each(|stream| stream.drop_before(cutoff))?;
         }
         Ok(())
     }
@@ -193,9 +172,7 @@ impl Logs {
             return Err(LogsError::StreamExists);
         }
         let path = entry.directory.join(format!("{}.log", file_name(name)));
-        entry
-            .streams
-            .insert(name.to_owned(), StreamFile::create(path, name, now_ms)?);
+        entry.streams.insert(name.to_owned(), StreamFile::create(path, name, now_ms)?);
         Ok(())
     }
 
@@ -229,11 +206,7 @@ impl Logs {
     ) -> Result<Vec<T>, LogsError> {
         let entries = self.entries();
         let entry = entries.get(group).ok_or(LogsError::GroupMissing)?;
-        Ok(entry
-            .streams
-            .iter()
-            .filter_map(|(name, stream)| look(name, stream))
-            .collect())
+        Ok(entry.streams.iter().filter_map(|(name, stream)| look(name, stream)).collect())
     }
 
     /// Adds events, oldest first, to a stream, and about once a day frees it of expired ones.
@@ -242,9 +215,7 @@ impl Logs {
         let entry = entries.get_mut(group).ok_or(LogsError::GroupMissing)?;
         let stream = entry.streams.get_mut(stream).ok_or(LogsError::StreamMissing)?;
         // Not at every event: a file is rewritten for it.
-        let cutoff = events
-            .last()
-            .and_then(|event| entry.group.cutoff_ms(event.ingestion_ms));
+        let cutoff = events.last().and_then(|event| entry.group.cutoff_ms(event.ingestion_ms));
         if let Some(cutoff) = cutoff
             && stream.first_ms().is_some_and(|first| first < cutoff - DAY_MS)
         {
@@ -275,10 +246,7 @@ fn file_name(name: &str) -> String {
 fn save(directory: &Path, group: &Group) -> io::Result<()> {
     let aside = tempfile::NamedTempFile::new_in(directory)?;
     serde_json::to_writer(&aside, group)?;
-    aside
-        .persist(directory.join("group.json"))
-        .map(drop)
-        .map_err(io::Error::from)
+    aside.persist(directory.join("group.json")).map(drop).map_err(io::Error::from)
 }
 
 /// A directory that cannot be read as a group is left alone and not shown.
@@ -303,11 +271,7 @@ fn load_group(directory: PathBuf) -> io::Result<Entry> {
             streams.insert(name, stream);
         }
     }
-    Ok(Entry {
-        group,
-        directory,
-        streams,
-    })
+    Ok(Entry { group, directory, streams })
 }
 
 #[cfg(test)]

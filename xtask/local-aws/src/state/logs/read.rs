@@ -42,13 +42,7 @@ impl Window {
     /// `start` and `end` are positions; events begin `header_length` into the file.
     pub(super) fn new(file: File, header_length: u64, start: u64, end: u64) -> Self {
         let origin = header_length.cast_signed() - start.cast_signed();
-        Self {
-            file: BufReader::new(file),
-            origin,
-            start,
-            end,
-            at: None,
-        }
+        Self { file: BufReader::new(file), origin, start, end, at: None }
     }
 
     /// Position of the first event.
@@ -104,14 +98,7 @@ impl Window {
     fn read_event(&mut self, position: u64) -> io::Result<(u64, Event)> {
         let (next, line) = self.read_line(position)?;
         let (timestamp_ms, ingestion_ms, message) = serde_json::from_slice(&line)?;
-        Ok((
-            next,
-            Event {
-                timestamp_ms,
-                ingestion_ms,
-                message,
-            },
-        ))
+        Ok((next, Event { timestamp_ms, ingestion_ms, message }))
     }
 
     pub(super) fn first(&mut self) -> io::Result<Option<Event>> {
@@ -136,11 +123,7 @@ impl Window {
         let (mut low, mut high) = (self.start, self.end);
         while low < high {
             let middle = low + (high - low) / 2;
-            let begin = if middle == low {
-                low
-            } else {
-                self.next_begin(middle)?
-            };
+            let begin = if middle == low { low } else { self.next_begin(middle)? };
             match self.event_at(begin)? {
                 Some((next, event)) if begin < high && event.timestamp_ms < time_ms => low = next,
                 // Either that event is late enough, or none begins in the upper half.
@@ -172,11 +155,7 @@ impl Window {
     /// At most `limit` events from a position on.
     pub fn page_after(&mut self, from: u64, limit: usize) -> io::Result<Page> {
         let from = from.clamp(self.start, self.end);
-        let mut page = Page {
-            events: Vec::new(),
-            begin: from,
-            end: from,
-        };
+        let mut page = Page { events: Vec::new(), begin: from, end: from };
         let mut bytes = 0;
         for event in self.events(from)? {
             let (_, next, event) = event?;
@@ -220,11 +199,7 @@ impl Window {
             }
         }
         let begin = kept.front().map_or(to, |(at, _)| *at);
-        Ok(Page {
-            events: kept.into_iter().map(|(_, event)| event).collect(),
-            begin,
-            end: to,
-        })
+        Ok(Page { events: kept.into_iter().map(|(_, event)| event).collect(), begin, end: to })
     }
 
     pub(super) fn copy_from(&mut self, position: u64, to: &mut impl Write) -> io::Result<()> {
@@ -232,10 +207,6 @@ impl Window {
         self.at = None;
         let length = self.end - position;
         let copied = io::copy(&mut io::Read::take(&mut self.file, length), to)?;
-        if copied == length {
-            Ok(())
-        } else {
-            Err(io::ErrorKind::UnexpectedEof.into())
-        }
+        if copied == length { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
     }
 }

@@ -165,11 +165,7 @@ fn start(
 fn cursor(stream: String, mut window: Window, at: u64) -> io::Result<Option<Cursor>> {
     let next = window.events(at)?.next().transpose()?;
     Ok(next.map(|(position, next, event)| Cursor {
-        place: Place {
-            timestamp_ms: event.timestamp_ms,
-            stream,
-            position,
-        },
+        place: Place { timestamp_ms: event.timestamp_ms, stream, position },
         event,
         next,
         window,

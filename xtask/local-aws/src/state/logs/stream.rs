@@ -45,11 +45,7 @@ pub struct StreamFile {
 
 impl StreamFile {
     pub(super) fn create(path: PathBuf, name: &str, now_ms: i64) -> io::Result<Self> {
-        let header = Header {
-            name: name.to_owned(),
-            created_ms: now_ms,
-            dropped: 0,
-        };
+        let header = Header { name: name.to_owned(), created_ms: now_ms, dropped: 0 };
         let line = header_line(&header)?;
         std::fs::write(&path, &line)?;
         let length = line.len() as u64;
@@ -80,10 +76,7 @@ impl StreamFile {
             header,
         };
         stream.length = whole_lines(reader.get_mut())?;
-        File::options()
-            .write(true)
-            .open(&stream.path)?
-            .set_len(stream.length)?;
+        File::options().write(true).open(&stream.path)?.set_len(stream.length)?;
         stream.look()?;
         Ok((stream.header.name.clone(), stream))
     }
@@ -133,12 +126,7 @@ impl StreamFile {
     pub(super) fn open(&self) -> io::Result<Window> {
         let start = self.header.dropped;
         let end = start + self.bytes();
-        Ok(Window::new(
-            File::open(&self.path)?,
-            self.header_length,
-            start,
-            end,
-        ))
+        Ok(Window::new(File::open(&self.path)?, self.header_length, start, end))
     }
 
     /// Adds events, themselves oldest first. Ones older than the newest here are put in place.
@@ -194,10 +182,7 @@ impl StreamFile {
         }
         let mut window = self.open()?;
         let dropped = window.position_at(cutoff_ms)?;
-        let header = Header {
-            dropped,
-            ..self.header.clone()
-        };
+        let header = Header { dropped, ..self.header.clone() };
         self.rewrite(header, |to| window.copy_from(dropped, to))?;
         self.look()
     }
@@ -231,10 +216,7 @@ fn header_line(header: &Header) -> io::Result<Vec<u8>> {
 }
 
 fn write_event(to: &mut impl Write, event: &Event) -> io::Result<()> {
-    serde_json::to_writer(
-        &mut *to,
-        &(event.timestamp_ms, event.ingestion_ms, &event.message),
-    )?;
+    serde_json::to_writer(&mut *to, &(event.timestamp_ms, event.ingestion_ms, &event.message))?;
     to.write_all(b"\n")
 }
 

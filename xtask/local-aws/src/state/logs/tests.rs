@@ -17,18 +17,10 @@ fn store() -> Store {
         instance: "test".to_owned(),
     };
     let logs = Logs::new(&options);
-    let group = Group {
-        name: "/a/group".to_owned(),
-        created_ms: 1,
-        retention_days: None,
-        tags: BTreeMap::new(),
-    };
+    let group =
+        Group { name: "/a/group".to_owned(), created_ms: 1, retention_days: None, tags: BTreeMap::new() };
     logs.create_group(group).expect("creates");
-    Store {
-        logs,
-        options,
-        _dir: dir,
-    }
+    Store { logs, options, _dir: dir }
 }
 
 impl Store {
@@ -54,10 +46,9 @@ impl Store {
     }
 
     fn found(&self, streams: &[(&str, i64)], query: &Query) -> Found {
-        let sources = streams.iter().map(|(stream, first_ms)| Source {
-            stream: (*stream).to_owned(),
-            first_ms: *first_ms,
-        });
+        let sources = streams
+            .iter()
+            .map(|(stream, first_ms)| Source { stream: (*stream).to_owned(), first_ms: *first_ms });
         search(sources.collect(), query, |stream| Ok(Some(self.window(stream)))).expect("searches")
     }
 }
@@ -76,24 +67,16 @@ fn everything_is_there_again_after_a_restart() {
             drop(tags.insert("k".to_owned(), "v".to_owned()));
         })
         .expect("tags");
-    let path = store
-        .logs
-        .stream("/a/group", "s/1", |stream| stream.path().to_owned())
-        .expect("is there");
+    let path = store.logs.stream("/a/group", "s/1", |stream| stream.path().to_owned()).expect("is there");
     // A process that was killed in the middle of a line.
     let mut torn = std::fs::read(&path).expect("reads");
     torn.extend_from_slice(b"[30, 9, \"half");
     std::fs::write(&path, torn).expect("writes");
 
-    let again = Store {
-        logs: Logs::new(&store.options),
-        ..store
-    };
+    let again = Store { logs: Logs::new(&store.options), ..store };
     assert_eq!(again.logs.group("/a/group").expect("is there").tags["k"], "v");
     assert_eq!(again.texts("s/1"), ["one", "two \"quoted\"\nlines ä"]);
-    let times = again
-        .logs
-        .stream("/a/group", "s/1", |s| (s.created_ms(), s.first_ms(), s.last_ms()));
+    let times = again.logs.stream("/a/group", "s/1", |s| (s.created_ms(), s.first_ms(), s.last_ms()));
     assert_eq!(times.expect("is there"), (5, Some(10), Some(20)));
     again.add("s/1", &[(40, "after")]);
     assert_eq!(again.texts("s/1").last().map(String::as_str), Some("after"));
@@ -105,18 +88,14 @@ fn late_events_are_put_in_place() {
     store.add("s", &[(10, "a"), (30, "c")]);
     store.add("s", &[(5, "first"), (20, "b"), (30, "c2"), (40, "d")]);
     assert_eq!(store.texts("s"), ["first", "a", "b", "c", "c2", "d"]);
-    let times = store
-        .logs
-        .stream("/a/group", "s", |s| (s.first_ms(), s.last_ms()));
+    let times = store.logs.stream("/a/group", "s", |s| (s.first_ms(), s.last_ms()));
     assert_eq!(times.expect("is there"), (Some(5), Some(40)));
 }
 
 #[test]
 fn a_moment_is_found_wherever_it_is() {
     let store = store();
-    let lines: Vec<(i64, String)> = (0..500)
-        .map(|n| (n / 3 * 10, "x".repeat((n % 7) as usize)))
-        .collect();
+    let lines: Vec<(i64, String)> = (0..500).map(|n| (n / 3 * 10, "x".repeat((n % 7) as usize))).collect();
     let lines: Vec<_> = lines.iter().map(|(at, text)| (*at, text.as_str())).collect();
     store.add("s", &lines);
     for time in [-1, 0, 1, 10, 555, 1660, 1661, 5000] {
@@ -158,20 +137,9 @@ fn pages_lead_forwards_and_backwards_through_the_same_events() {
 #[test]
 fn retention_removes_events_and_positions_stay() {
     let store = store();
-    store.add(
-        "s",
-        &[
-            (0, "old"),
-            (DAY_MS, "older than a day"),
-            (DAY_MS * 2, "kept"),
-            (DAY_MS * 3, "new"),
-        ],
-    );
+    store.add("s", &[(0, "old"), (DAY_MS, "older than a day"), (DAY_MS * 2, "kept"), (DAY_MS * 3, "new")]);
     let position = store.window("s").position_at(DAY_MS * 3).expect("finds");
-    store
-        .logs
-        .set_retention("/a/group", Some(1), DAY_MS * 3)
-        .expect("sets");
+    store.logs.set_retention("/a/group", Some(1), DAY_MS * 3).expect("sets");
     let page = |store: &Store| {
         let mut window = store.logs.read("/a/group", "s", DAY_MS * 3).expect("opens");
         (
@@ -182,10 +150,7 @@ fn retention_removes_events_and_positions_stay() {
     let (all, from_position) = page(&store);
     assert_eq!(all, ["kept", "new"]);
     assert_eq!(texts(&from_position.events), ["new"]);
-    let again = Store {
-        logs: Logs::new(&store.options),
-        ..store
-    };
+    let again = Store { logs: Logs::new(&store.options), ..store };
     assert_eq!(page(&again), (all, from_position));
     again.add("s", &[(DAY_MS * 2 + 1, "late"), (DAY_MS * 4, "newest")]);
     assert_eq!(page(&again).0, ["kept", "late", "new", "newest"]);
@@ -206,13 +171,7 @@ fn a_search_goes_through_streams_by_time_and_can_go_on() {
         limit,
     };
     let all = store.found(&streams, &query(None, 100));
-    let messages = |found: &Found| {
-        found
-            .events
-            .iter()
-            .map(|(_, e)| e.message.clone())
-            .collect::<Vec<_>>()
-    };
+    let messages = |found: &Found| found.events.iter().map(|(_, e)| e.message.clone()).collect::<Vec<_>>();
     assert_eq!(messages(&all), ["a1 x", "b1 x", "a2 x", "b2 x", "c1 x"]);
     assert_eq!(all.more_after, None);
     let (mut pages, mut after) = (Vec::new(), None);
@@ -225,11 +184,7 @@ fn a_search_goes_through_streams_by_time_and_can_go_on() {
         }
     }
     assert_eq!(pages, messages(&all));
-    let some = Query {
-        start_ms: Some(30),
-        end_ms: Some(60),
-        ..query(None, 100)
-    };
+    let some = Query { start_ms: Some(30), end_ms: Some(60), ..query(None, 100) };
     assert_eq!(messages(&store.found(&streams, &some)), ["a2 x", "b2 x"]);
 }
 
@@ -237,20 +192,11 @@ fn a_search_goes_through_streams_by_time_and_can_go_on() {
 fn what_is_deleted_is_gone_from_the_disk() {
     let store = store();
     store.add("s", &[(1, "x")]);
-    let path = store
-        .logs
-        .stream("/a/group", "s", |stream| stream.path().to_owned())
-        .expect("is there");
+    let path = store.logs.stream("/a/group", "s", |stream| stream.path().to_owned()).expect("is there");
     store.logs.delete_stream("/a/group", "s").expect("deletes");
     assert!(!path.exists());
-    assert!(matches!(
-        store.logs.delete_stream("/a/group", "s"),
-        Err(LogsError::StreamMissing)
-    ));
+    assert!(matches!(store.logs.delete_stream("/a/group", "s"), Err(LogsError::StreamMissing)));
     store.logs.delete_group("/a/group").expect("deletes");
-    assert!(matches!(
-        store.logs.delete_group("/a/group"),
-        Err(LogsError::GroupMissing)
-    ));
+    assert!(matches!(store.logs.delete_group("/a/group"), Err(LogsError::GroupMissing)));
     assert!(Logs::new(&store.options).groups(|_| true).is_empty());
 }

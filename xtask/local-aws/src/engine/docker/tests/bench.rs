@@ -32,15 +32,9 @@ pub(crate) async fn on_bench(test: impl AsyncFnOnce(&Bench)) {
 impl Bench {
     async fn new() -> Self {
         let instance = unique("test");
-        let engine = DockerEngine::connect(&instance, None)
-            .await
-            .unwrap_or_else(|e| panic!("{e}"));
+        let engine = DockerEngine::connect(&instance, None).await.unwrap_or_else(|e| panic!("{e}"));
         let image = ProbeImage::load(&engine).await.unwrap_or_else(|e| panic!("{e}"));
-        Self {
-            engine,
-            image,
-            instance,
-        }
+        Self { engine, image, instance }
     }
 
     pub(crate) async fn holder(&self, task_id: &str, ports: &[u16]) -> Holder {
@@ -71,24 +65,15 @@ impl Bench {
 
     /// Everything a container writes until it ends.
     pub(crate) async fn output(&self, holder: &Holder, spec: &ContainerSpec) -> Vec<String> {
-        let id = self
-            .engine
-            .start_container(&holder.id, spec)
-            .await
-            .expect("the container starts");
+        let id = self.engine.start_container(&holder.id, spec).await.expect("the container starts");
         let lines = self.engine.logs(&id, None).await.expect("has logs");
         let all = lines.map(|line| line.message).collect();
-        timeout(Duration::from_secs(30), all)
-            .await
-            .expect("the container ends")
+        timeout(Duration::from_secs(30), all).await.expect("the container ends")
     }
 
     pub(crate) async fn status(&self, id: &ContainerId) -> Status {
         let all = self.engine.list().await.expect("lists");
-        all.into_iter()
-            .find(|found| found.id == *id)
-            .expect("is listed")
-            .status
+        all.into_iter().find(|found| found.id == *id).expect("is listed").status
     }
 
     async fn finish(self) {

@@ -26,9 +26,7 @@ async fn event(
         }
         panic!("the events ended")
     };
-    timeout(Duration::from_secs(30), found)
-        .await
-        .expect("the event comes")
+    timeout(Duration::from_secs(30), found).await.expect("the event comes")
 }
 
 #[tokio::test]
@@ -36,11 +34,7 @@ async fn containers_of_a_task_meet_at_localhost_and_the_host_reaches_its_ports()
     on_bench(async |bench| {
         let holder = bench.holder("aa01", &[3000, 4000]).await;
         let server = bench.spec("aa01", "server", &["listen", "3000", "hello"]);
-        let id = bench
-            .engine
-            .start_container(&holder.id, &server)
-            .await
-            .expect("starts");
+        let id = bench.engine.start_container(&holder.id, &server).await.expect("starts");
 
         assert_eq!(first_answer(holder.published[&3000]).await, "hello");
         assert!(holder.published[&3000].ip().is_loopback());
@@ -49,26 +43,10 @@ async fn containers_of_a_task_meet_at_localhost_and_the_host_reaches_its_ports()
         assert_eq!(bench.output(&holder, &client).await, ["hello"]);
 
         let listed = bench.engine.list().await.expect("lists");
-        let found = listed
-            .iter()
-            .find(|found| found.container.is_none())
-            .expect("the holder is listed");
-        assert_eq!(
-            (&found.published, found.cluster.as_str()),
-            (&holder.published, "cluster")
-        );
-        bench
-            .engine
-            .stop(&id, Duration::from_secs(5))
-            .await
-            .expect("stops");
-        assert_eq!(
-            bench.status(&id).await,
-            Status::Exited {
-                code: 0,
-                oom_killed: false
-            }
-        );
+        let found = listed.iter().find(|found| found.container.is_none()).expect("the holder is listed");
+        assert_eq!((&found.published, found.cluster.as_str()), (&holder.published, "cluster"));
+        bench.engine.stop(&id, Duration::from_secs(5)).await.expect("stops");
+        assert_eq!(bench.status(&id).await, Status::Exited { code: 0, oom_killed: false });
     })
     .await;
 }
@@ -79,37 +57,14 @@ async fn events_tell_how_containers_start_and_end() {
         let holder = bench.holder("bb01", &[]).await;
         let mut events = bench.engine.events().await.expect("subscribes");
         let failing = bench.spec("bb01", "failing", &["exit", "3"]);
-        let id = bench
-            .engine
-            .start_container(&holder.id, &failing)
-            .await
-            .expect("starts");
+        let id = bench.engine.start_container(&holder.id, &failing).await.expect("starts");
         let ended = event(&mut events, &id, |s| matches!(s, Status::Exited { .. })).await;
-        assert_eq!(
-            ended.status,
-            Status::Exited {
-                code: 3,
-                oom_killed: false
-            }
-        );
-        assert_eq!(
-            (ended.task_id.as_str(), ended.container.as_deref()),
-            ("bb01", Some("failing"))
-        );
+        assert_eq!(ended.status, Status::Exited { code: 3, oom_killed: false });
+        assert_eq!((ended.task_id.as_str(), ended.container.as_deref()), ("bb01", Some("failing")));
 
-        let greedy = ContainerSpec {
-            memory_mib: Some(16),
-            ..bench.spec("bb01", "greedy", &["alloc", "64"])
-        };
-        let id = bench
-            .engine
-            .start_container(&holder.id, &greedy)
-            .await
-            .expect("starts");
-        let killed = Status::Exited {
-            code: 137,
-            oom_killed: true,
-        };
+        let greedy = ContainerSpec { memory_mib: Some(16), ..bench.spec("bb01", "greedy", &["alloc", "64"]) };
+        let id = bench.engine.start_container(&holder.id, &greedy).await.expect("starts");
+        let killed = Status::Exited { code: 137, oom_killed: true };
         event(&mut events, &id, |status| status == killed).await;
         assert_eq!(bench.status(&id).await, killed);
     })
@@ -122,11 +77,7 @@ async fn health_follows_the_definitions_check_and_never_the_images() {
         let holder = bench.holder("cc01", &[]).await;
         let mut events = bench.engine.events().await.expect("subscribes");
         let unchecked = bench.spec("cc01", "unchecked", &["sleep"]);
-        let id = bench
-            .engine
-            .start_container(&holder.id, &unchecked)
-            .await
-            .expect("starts");
+        let id = bench.engine.start_container(&holder.id, &unchecked).await.expect("starts");
         assert_eq!(bench.status(&id).await, Status::Running(None));
 
         let check = |file: &str| HealthCheck {
@@ -140,16 +91,10 @@ async fn health_follows_the_definitions_check_and_never_the_images() {
             health_check: Some(check("/probe")),
             ..bench.spec("cc01", "healthy", &["sleep"])
         };
-        let sick = ContainerSpec {
-            health_check: Some(check("/none")),
-            ..bench.spec("cc01", "sick", &["sleep"])
-        };
+        let sick =
+            ContainerSpec { health_check: Some(check("/none")), ..bench.spec("cc01", "sick", &["sleep"]) };
         for (spec, verdict) in [(healthy, Health::Healthy), (sick, Health::Unhealthy)] {
-            let id = bench
-                .engine
-                .start_container(&holder.id, &spec)
-                .await
-                .expect("starts");
+            let id = bench.engine.start_container(&holder.id, &spec).await.expect("starts");
             event(&mut events, &id, |s| s == Status::Running(Some(verdict))).await;
             assert_eq!(bench.status(&id).await, Status::Running(Some(verdict)));
         }
@@ -161,17 +106,11 @@ async fn health_follows_the_definitions_check_and_never_the_images() {
 async fn an_entry_point_of_its_own_drops_the_images_command() {
     on_bench(async |bench| {
         let holder = bench.holder("dd01", &[]).await;
-        let plain = ContainerSpec {
-            command: None,
-            ..bench.spec("dd01", "plain", &[])
-        };
+        let plain = ContainerSpec { command: None, ..bench.spec("dd01", "plain", &[]) };
         assert_eq!(bench.output(&holder, &plain).await, ["line 0"]);
         let own = ContainerSpec {
             entry_point: Some(["/probe", "env", "FROM_IMAGE"].map(str::to_owned).to_vec()),
-            ..ContainerSpec {
-                command: None,
-                ..bench.spec("dd01", "own", &[])
-            }
+            ..ContainerSpec { command: None, ..bench.spec("dd01", "own", &[]) }
         };
         assert_eq!(bench.output(&holder, &own).await, ["FROM_IMAGE=yes"]);
     })
@@ -182,17 +121,7 @@ async fn an_entry_point_of_its_own_drops_the_images_command() {
 async fn settings_reach_the_process() {
     on_bench(async |bench| {
         let holder = bench.holder("ee01", &[]).await;
-        let words = [
-            "env",
-            "KEY",
-            "ids",
-            "write",
-            "/root-file",
-            "write",
-            "/scratch/f",
-            "cat",
-            "/data/f",
-        ];
+        let words = ["env", "KEY", "ids", "write", "/root-file", "write", "/scratch/f", "cat", "/data/f"];
         let spec = ContainerSpec {
             environment: vec![("KEY".to_owned(), "a b=c".to_owned())],
             user: Some("1000:1000".to_owned()),
@@ -212,10 +141,7 @@ async fn settings_reach_the_process() {
         assert_eq!(bench.output(&holder, &writer).await, ["written"]);
         let output = bench.output(&holder, &spec).await;
         assert_eq!(output[..2], ["KEY=a b=c", "uid 1000 in /data"]);
-        assert!(
-            output[2].starts_with("not written: Read-only file system"),
-            "{output:?}"
-        );
+        assert!(output[2].starts_with("not written: Read-only file system"), "{output:?}");
         assert_eq!(output[3..], ["written", "written"]);
 
         bench.engine.remove_task("ee01").await.expect("removes");
@@ -231,58 +157,21 @@ async fn settings_reach_the_process() {
 async fn logs_come_as_lines_of_both_streams_however_long() {
     on_bench(async |bench| {
         let holder = bench.holder("ff01", &[]).await;
-        let before = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .expect("after 1970");
+        let before = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
         let words = ["print", "3", "err", "oops", "long", "100000", "print", "1"];
         let spec = bench.spec("ff01", "talker", &words);
-        let id = bench
-            .engine
-            .start_container(&holder.id, &spec)
-            .await
-            .expect("starts");
-        let lines: Vec<LogLine> = bench
-            .engine
-            .logs(&id, None)
-            .await
-            .expect("has logs")
-            .collect()
-            .await;
+        let id = bench.engine.start_container(&holder.id, &spec).await.expect("starts");
+        let lines: Vec<LogLine> = bench.engine.logs(&id, None).await.expect("has logs").collect().await;
         let mut texts: Vec<_> = lines.iter().map(|line| line.message.as_str()).collect();
-        let oops = texts
-            .iter()
-            .position(|text| *text == "oops")
-            .expect("stderr is there");
+        let oops = texts.iter().position(|text| *text == "oops").expect("stderr is there");
         texts.remove(oops);
-        assert_eq!(
-            texts,
-            [
-                "line 0",
-                "line 1",
-                "line 2",
-                "x".repeat(100_000).as_str(),
-                "line 0"
-            ]
-        );
+        assert_eq!(texts, ["line 0", "line 1", "line 2", "x".repeat(100_000).as_str(), "line 0"]);
         let start = i64::try_from(before.as_millis()).expect("fits");
-        assert!(
-            lines
-                .iter()
-                .all(|line| (start - 1..start + 60_000).contains(&line.timestamp_ms))
-        );
+        assert!(lines.iter().all(|line| (start - 1..start + 60_000).contains(&line.timestamp_ms)));
 
         let last = lines.last().expect("has lines").timestamp_ms;
-        let later: Vec<_> = bench
-            .engine
-            .logs(&id, Some(last))
-            .await
-            .expect("has logs")
-            .collect()
-            .await;
-        assert!(
-            !later.is_empty() && later.iter().all(|line| line.timestamp_ms >= last),
-            "{later:?}"
-        );
+        let later: Vec<_> = bench.engine.logs(&id, Some(last)).await.expect("has logs").collect().await;
+        assert!(!later.is_empty() && later.iter().all(|line| line.timestamp_ms >= last), "{later:?}");
     })
     .await;
 }
@@ -292,39 +181,15 @@ async fn a_container_that_ignores_the_signal_is_killed_after_the_timeout() {
     on_bench(async |bench| {
         let holder = bench.holder("ab01", &[]).await;
         let spec = bench.spec("ab01", "stubborn", &["stubborn"]);
-        let id = bench
-            .engine
-            .start_container(&holder.id, &spec)
-            .await
-            .expect("starts");
+        let id = bench.engine.start_container(&holder.id, &spec).await.expect("starts");
         let mut lines = bench.engine.logs(&id, None).await.expect("has logs");
-        let said = timeout(Duration::from_secs(10), lines.next())
-            .await
-            .expect("says so");
+        let said = timeout(Duration::from_secs(10), lines.next()).await.expect("says so");
         assert_eq!(said.map(|line| line.message).as_deref(), Some("stubborn"));
-        bench
-            .engine
-            .stop(&id, Duration::from_secs(1))
-            .await
-            .expect("stops");
-        assert_eq!(
-            bench.status(&id).await,
-            Status::Exited {
-                code: 137,
-                oom_killed: false
-            }
-        );
-        bench
-            .engine
-            .stop(&id, Duration::from_secs(1))
-            .await
-            .expect("again is fine");
+        bench.engine.stop(&id, Duration::from_secs(1)).await.expect("stops");
+        assert_eq!(bench.status(&id).await, Status::Exited { code: 137, oom_killed: false });
+        bench.engine.stop(&id, Duration::from_secs(1)).await.expect("again is fine");
         bench.engine.remove_task("ab01").await.expect("removes");
-        bench
-            .engine
-            .stop(&id, Duration::from_secs(1))
-            .await
-            .expect("gone is fine");
+        bench.engine.stop(&id, Duration::from_secs(1)).await.expect("gone is fine");
     })
     .await;
 }
@@ -337,46 +202,17 @@ async fn what_cannot_start_says_why_and_leaves_nothing() {
             entry_point: Some(vec!["/nope".to_owned()]),
             ..bench.spec("ac01", "missing", &["x"])
         };
-        let error = bench
-            .engine
-            .start_container(&holder.id, &missing)
-            .await
-            .expect_err("cannot start");
-        assert!(
-            matches!(&error, EngineError::CannotStart(text) if text.contains("/nope")),
-            "{error:?}"
-        );
-        let unknown = ContainerSpec {
-            image: "local-aws-test/none:1".to_owned(),
-            ..missing
-        };
-        let error = bench
-            .engine
-            .start_container(&holder.id, &unknown)
-            .await
-            .expect_err("no image");
+        let error = bench.engine.start_container(&holder.id, &missing).await.expect_err("cannot start");
+        assert!(matches!(&error, EngineError::CannotStart(text) if text.contains("/nope")), "{error:?}");
+        let unknown = ContainerSpec { image: "local-aws-test/none:1".to_owned(), ..missing };
+        let error = bench.engine.start_container(&holder.id, &unknown).await.expect_err("no image");
         assert!(matches!(error, EngineError::ImageNotFound(_)), "{error:?}");
-        assert_eq!(
-            bench.engine.list().await.expect("lists").len(),
-            1,
-            "the holder alone"
-        );
+        assert_eq!(bench.engine.list().await.expect("lists").len(), 1, "the holder alone");
 
-        let error = bench
-            .engine
-            .ensure_image("127.0.0.1:1/none:1")
-            .await
-            .expect_err("no registry there");
+        let error = bench.engine.ensure_image("127.0.0.1:1/none:1").await.expect_err("no registry there");
         assert!(matches!(error, EngineError::ImageNotFound(_)), "{error:?}");
-        let facts = bench
-            .engine
-            .ensure_image(&bench.image.name)
-            .await
-            .expect("is there");
-        assert_eq!(
-            (facts.os.as_str(), facts.architecture.as_str()),
-            ("linux", bench.engine.architecture())
-        );
+        let facts = bench.engine.ensure_image(&bench.image.name).await.expect("is there");
+        assert_eq!((facts.os.as_str(), facts.architecture.as_str()), ("linux", bench.engine.architecture()));
     })
     .await;
 }
@@ -393,12 +229,9 @@ async fn holders_start_at_the_same_time_and_another_instance_stays() {
                 holders.iter().map(|holder| holder.published[&80]).collect();
             assert_eq!(ports.len(), 4);
             let networks =
-                bench
-                    .engine
-                    .docker
-                    .list_networks(Some(bollard::query_parameters::ListNetworksOptions {
-                        filters: Some(labels::of_instance(&bench.instance)),
-                    }));
+                bench.engine.docker.list_networks(Some(bollard::query_parameters::ListNetworksOptions {
+                    filters: Some(labels::of_instance(&bench.instance)),
+                }));
             assert_eq!(networks.await.expect("lists").len(), 1);
         })
         .await;

@@ -39,17 +39,8 @@ impl Registry {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("binds");
         let host = listener.local_addr().expect("has one").to_string();
         let unique = unique("content");
-        let files = [File {
-            path: "file",
-            mode: 0o644,
-            content: unique.as_bytes(),
-        }];
-        let image = Image {
-            name: "",
-            architecture,
-            config: serde_json::json!({}),
-            files: &files,
-        };
+        let files = [File { path: "file", mode: 0o644, content: unique.as_bytes() }];
+        let image = Image { name: "", architecture, config: serde_json::json!({}), files: &files };
         let (config, layer) = image.parts();
         let entry = |media_type: &str, blob: &[u8]| serde_json::json!({ "mediaType": media_type, "size": blob.len(), "digest": digest_of(blob) });
         let manifest = serde_json::json!({
@@ -64,13 +55,7 @@ impl Registry {
         content.insert("v1".to_owned(), manifest.clone());
         content.insert(digest.clone(), manifest);
         let authorization = format!("Basic {}", STANDARD.encode("AWS:secret"));
-        let state = Self {
-            authorization,
-            content,
-            host,
-            digest,
-            _server: None,
-        };
+        let state = Self { authorization, content, host, digest, _server: None };
         state.start(listener)
     }
 
@@ -82,23 +67,12 @@ impl Registry {
             .with_state(Arc::new(self));
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap_or_default() });
         let (authorization, content) = (String::new(), HashMap::new());
-        Self {
-            authorization,
-            content,
-            host,
-            digest,
-            _server: Some(AbortOnDropHandle::new(server)),
-        }
+        Self { authorization, content, host, digest, _server: Some(AbortOnDropHandle::new(server)) }
     }
 
     fn access(&self, password: &str) -> Option<RegistryAccess> {
         let (username, password) = ("AWS".to_owned(), password.to_owned());
-        Some(RegistryAccess {
-            host: self.host.clone(),
-            username,
-            password,
-            source: None,
-        })
+        Some(RegistryAccess { host: self.host.clone(), username, password, source: None })
     }
 
     fn allows(&self, headers: &HeaderMap) -> bool {
@@ -110,20 +84,11 @@ impl Registry {
 
 fn refusal() -> Response {
     let body = r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}"#;
-    (
-        StatusCode::UNAUTHORIZED,
-        [(header::WWW_AUTHENTICATE, "Basic realm=\"test\"")],
-        body,
-    )
-        .into_response()
+    (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Basic realm=\"test\"")], body).into_response()
 }
 
 async fn hello(State(registry): State<Arc<Registry>>, headers: HeaderMap) -> Response {
-    if registry.allows(&headers) {
-        StatusCode::OK.into_response()
-    } else {
-        refusal()
-    }
+    if registry.allows(&headers) { StatusCode::OK.into_response() } else { refusal() }
 }
 
 async fn fetch(
@@ -147,9 +112,7 @@ async fn fetch(
 }
 
 async fn engine(registry: Option<RegistryAccess>) -> DockerEngine {
-    DockerEngine::connect(&unique("pull"), registry)
-        .await
-        .unwrap_or_else(|e| panic!("{e}"))
+    DockerEngine::connect(&unique("pull"), registry).await.unwrap_or_else(|e| panic!("{e}"))
 }
 
 #[tokio::test]
@@ -159,27 +122,14 @@ async fn an_image_of_our_registry_is_pulled_by_digest_and_by_tag() {
     let engine = engine(registry.access("secret")).await;
     for reference in [format!("app@{}", registry.digest), "app:v1".to_owned()] {
         let reference = format!("{}/{reference}", registry.host);
-        let facts = engine
-            .ensure_image(&reference)
-            .await
-            .unwrap_or_else(|e| panic!("{e}"));
+        let facts = engine.ensure_image(&reference).await.unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(facts.digest.as_deref(), Some(registry.digest.as_str()));
-        assert_eq!(
-            (facts.os, facts.architecture),
-            ("linux".to_owned(), architecture.clone())
-        );
+        assert_eq!((facts.os, facts.architecture), ("linux".to_owned(), architecture.clone()));
         let again = engine.ensure_image(&reference).await;
         assert_eq!(again.map(|facts| facts.digest), Ok(Some(registry.digest.clone())));
         let id = engine.image_id(&reference).expect("is remembered");
-        let options = RemoveImageOptions {
-            force: true,
-            ..RemoveImageOptions::default()
-        };
-        engine
-            .docker
-            .remove_image(&id, Some(options), None)
-            .await
-            .expect("removes");
+        let options = RemoveImageOptions { force: true, ..RemoveImageOptions::default() };
+        engine.docker.remove_image(&id, Some(options), None).await.expect("removes");
     }
 }
 
@@ -187,25 +137,13 @@ async fn an_image_of_our_registry_is_pulled_by_digest_and_by_tag() {
 async fn what_cannot_be_pulled_is_told_in_the_registrys_words() {
     let registry = Registry::serve("amd64").await;
     let reference = format!("{}/app:v2", registry.host);
-    let missing = engine(registry.access("secret"))
-        .await
-        .ensure_image(&reference)
-        .await;
+    let missing = engine(registry.access("secret")).await.ensure_image(&reference).await;
     let unknown = |text: &str| text.contains("manifest unknown");
-    assert!(
-        matches!(&missing, Err(EngineError::ImageNotFound(text)) if unknown(text)),
-        "{missing:?}"
-    );
-    let refused = engine(registry.access("wrong"))
-        .await
-        .ensure_image(&reference)
-        .await;
+    assert!(matches!(&missing, Err(EngineError::ImageNotFound(text)) if unknown(text)), "{missing:?}");
+    let refused = engine(registry.access("wrong")).await.ensure_image(&reference).await;
     let unauthorized =
         |text: &str| text.contains("no basic auth credentials") || text.contains("unauthorized");
-    assert!(
-        matches!(&refused, Err(EngineError::ImageNotFound(text)) if unauthorized(text)),
-        "{refused:?}"
-    );
+    assert!(matches!(&refused, Err(EngineError::ImageNotFound(text)) if unauthorized(text)), "{refused:?}");
 }
 
 /// An image on disk.
@@ -226,17 +164,8 @@ async fn an_engine_that_does_not_reach_the_registry_is_given_the_image() {
     let dir = tempfile::tempdir().expect("tempdir");
     let architecture = engine(None).await.architecture().to_owned();
     let unique = unique("content");
-    let files = [File {
-        path: "file",
-        mode: 0o644,
-        content: unique.as_bytes(),
-    }];
-    let image = Image {
-        name: "",
-        architecture: &architecture,
-        config: serde_json::json!({}),
-        files: &files,
-    };
+    let files = [File { path: "file", mode: 0o644, content: unique.as_bytes() }];
+    let image = Image { name: "", architecture: &architecture, config: serde_json::json!({}), files: &files };
     let (config, layer) = image.parts();
     let path = |name: &str, bytes: &[u8]| {
         let path = dir.path().join(name);
@@ -261,10 +190,7 @@ async fn an_engine_that_does_not_reach_the_registry_is_given_the_image() {
     let engine = engine(Some(access(Some(Arc::new(OnDisk(stored)))))).await;
     for reference in [format!("{host}/team/app@{digest}"), format!("{host}/team/app:v1")] {
         for _ in 0..2 {
-            let facts = engine
-                .ensure_image(&reference)
-                .await
-                .unwrap_or_else(|e| panic!("{e}"));
+            let facts = engine.ensure_image(&reference).await.unwrap_or_else(|e| panic!("{e}"));
             assert_eq!(facts.digest, Some(digest.clone()));
         }
         assert!(engine.image_id(&reference).is_some());
@@ -274,16 +200,7 @@ async fn an_engine_that_does_not_reach_the_registry_is_given_the_image() {
         matches!(&missing, Err(EngineError::ImageNotFound(text)) if text.contains("not here")),
         "{missing:?}"
     );
-    let id = engine
-        .image_id(&format!("{host}/team/app:v1"))
-        .expect("is remembered");
-    let options = RemoveImageOptions {
-        force: true,
-        ..RemoveImageOptions::default()
-    };
-    engine
-        .docker
-        .remove_image(&id, Some(options), None)
-        .await
-        .expect("removes");
+    let id = engine.image_id(&format!("{host}/team/app:v1")).expect("is remembered");
+    let options = RemoveImageOptions { force: true, ..RemoveImageOptions::default() };
+    engine.docker.remove_image(&id, Some(options), None).await.expect("removes");
 }

@@ -25,20 +25,14 @@ fn failing(program: Program, configuration: &Value) -> World {
 
 fn last(world: &World) -> Value {
     let service = world.ecs.service("c", "s").expect("the service");
-    service
-        .history
-        .last()
-        .map(|d| world.ecs.render_service_deployment(service, d))
-        .expect("a deployment")
+    service.history.last().map(|d| world.ecs.render_service_deployment(service, d)).expect("a deployment")
 }
 
 #[test]
 fn it_rolls_back_to_the_last_that_completed() {
     let mut world = failing(Program::NoImage, &breaker(true));
     world.until("rolled back", |s| {
-        s["deployments"][0]["rolloutStateReason"]
-            .to_string()
-            .contains("rolling back")
+        s["deployments"][0]["rolloutStateReason"].to_string().contains("rolling back")
     });
     assert_eq!(last(&world)["status"], "ROLLBACK_IN_PROGRESS");
     assert_eq!(last(&world)["deploymentCircuitBreaker"]["status"], "TRIGGERED");
@@ -49,22 +43,10 @@ fn it_rolls_back_to_the_last_that_completed() {
     world.until_stable();
     world.until_steady();
     assert_eq!(world.statuses(), [Status::Successful, Status::RollbackSuccessful]);
-    assert!(
-        world.service()["taskDefinition"]
-            .as_str()
-            .is_some_and(|t| t.ends_with("app:1"))
-    );
+    assert!(world.service()["taskDefinition"].as_str().is_some_and(|t| t.ends_with("app:1")));
     assert_eq!(world.fewest_healthy, 2, "the old tasks served all the time");
-    let revision = world
-        .ecs
-        .service("c", "s")
-        .and_then(|s| s.last_completed.clone())
-        .expect("a revision");
-    assert!(
-        last(&world)["rollback"]["serviceRevisionArn"]
-            .as_str()
-            .is_some_and(|a| a.ends_with(&revision))
-    );
+    let revision = world.ecs.service("c", "s").and_then(|s| s.last_completed.clone()).expect("a revision");
+    assert!(last(&world)["rollback"]["serviceRevisionArn"].as_str().is_some_and(|a| a.ends_with(&revision)));
     assert_snapshot!(world.events().lines().skip(3).collect::<Vec<_>>().join("\n"), @r"
     (service s) has started 2 tasks: (task ID) (task ID).
     (service s) has started 2 tasks: (task ID) (task ID).
@@ -80,9 +62,7 @@ fn it_rolls_back_to_the_last_that_completed() {
 fn failed_health_checks_count_too() {
     let mut world = failing(Program::Sick, &breaker(true));
     world.until("failed", |s| {
-        s["deployments"]
-            .as_array()
-            .is_some_and(|d| d.iter().any(|d| d["rolloutState"] == "FAILED"))
+        s["deployments"].as_array().is_some_and(|d| d.iter().any(|d| d["rolloutState"] == "FAILED"))
     });
     world.until_stable();
     assert_eq!(world.fewest_healthy, 2);
@@ -95,11 +75,7 @@ fn a_crash_after_the_start_does_not_trip_it() {
     assert_eq!(world.statuses(), [Status::Successful, Status::InProgress]);
     assert_eq!(world.service()["deployments"][0]["failedTasks"], 0);
     assert_eq!(world.fewest_healthy, 2);
-    assert!(
-        world
-            .events()
-            .contains("is unable to consistently start tasks successfully")
-    );
+    assert!(world.events().contains("is unable to consistently start tasks successfully"));
 }
 
 #[test]
@@ -123,11 +99,7 @@ fn with_nothing_to_roll_back_to_it_stalls() {
     world.rounds(20);
     assert_eq!(world.statuses(), [Status::RollbackFailed]);
     assert_eq!(world.ecs.tasks_of("c", "s").count(), 3, "the threshold is 3");
-    let task = world
-        .ecs
-        .tasks_of("c", "s")
-        .find(|t| t.last == Last::Stopped)
-        .expect("a stopped task");
+    let task = world.ecs.tasks_of("c", "s").find(|t| t.last == Last::Stopped).expect("a stopped task");
     let task = world.ecs.render_task(task, true);
     assert_eq!(task["stopCode"], "TaskFailedToStart");
     assert_snapshot!(task["stoppedReason"].to_string(), @r#""CannotPullContainerError: not found""#);
@@ -144,11 +116,7 @@ fn without_a_breaker_it_tries_on() {
     let mut world = failing(Program::NoImage, &json!({}));
     world.rounds(80);
     assert_eq!(world.statuses(), [Status::Successful, Status::InProgress]);
-    assert!(
-        world.service()["deployments"][0]["failedTasks"]
-            .as_u64()
-            .is_some_and(|n| n > 3)
-    );
+    assert!(world.service()["deployments"][0]["failedTasks"].as_u64().is_some_and(|n| n > 3));
     assert_eq!(world.fewest_healthy, 2);
 }
 
@@ -156,23 +124,14 @@ fn without_a_breaker_it_tries_on() {
 fn a_stop_request_rolls_back() {
     let mut world = failing(Program::NoImage, &json!({}));
     world.rounds(2);
-    let arn = last(&world)["serviceDeploymentArn"]
-        .as_str()
-        .expect("an ARN")
-        .to_owned();
-    world
-        .ecs
-        .stop_service_deployment(&arn, Some("ROLLBACK"), world.now)
-        .expect("a stop");
+    let arn = last(&world)["serviceDeploymentArn"].as_str().expect("an ARN").to_owned();
+    world.ecs.stop_service_deployment(&arn, Some("ROLLBACK"), world.now).expect("a stop");
     assert_eq!(last(&world)["status"], "ROLLBACK_REQUESTED");
     world.round();
     world.until_stable();
     world.until_steady();
     assert_eq!(world.statuses(), [Status::Successful, Status::RollbackSuccessful]);
-    let error = world
-        .ecs
-        .stop_service_deployment(&arn, None, world.now)
-        .expect_err("it is over");
+    let error = world.ecs.stop_service_deployment(&arn, None, world.now).expect_err("it is over");
     assert_eq!(error.code, "ConflictException");
 }
 

@@ -43,11 +43,7 @@ fn unknown_members_come_back_and_defaults_are_filled_in() {
     let mut world = World::new();
     let mut input = base();
     input["containerDefinitions"][0]["someday"] = json!({"x": [1.5]});
-    let definition = world
-        .ecs
-        .register(members(input), 1.0)
-        .expect("a definition")
-        .clone();
+    let definition = world.ecs.register(members(input), 1.0).expect("a definition").clone();
     let container = world.ecs.render_definition(&definition)["containerDefinitions"][0].clone();
     assert_eq!(
         container,
@@ -63,33 +59,14 @@ fn unknown_members_come_back_and_defaults_are_filled_in() {
 fn revisions_are_never_reused() {
     let mut world = World::new();
     for revision in 1..=2 {
-        assert_eq!(
-            world
-                .ecs
-                .register(members(base()), 1.0)
-                .expect("a definition")
-                .revision,
-            revision
-        );
+        assert_eq!(world.ecs.register(members(base()), 1.0).expect("a definition").revision, revision);
     }
     world.ecs.deregister("f:2", 2.0).expect("deregistered");
     assert_eq!(world.ecs.definition("f").map(|d| d.revision), Some(1));
     world.ecs.delete_definition("f:2", 3.0).expect("deleted");
     assert!(world.ecs.definition("f:2").is_none());
-    assert_eq!(
-        world
-            .ecs
-            .register(members(base()), 4.0)
-            .expect("a definition")
-            .revision,
-        3
-    );
-    assert!(
-        world
-            .ecs
-            .delete_definition("f:1", 5.0)
-            .is_err_and(|e| e.contains("ACTIVE"))
-    );
+    assert_eq!(world.ecs.register(members(base()), 4.0).expect("a definition").revision, 3);
+    assert!(world.ecs.delete_definition("f:1", 5.0).is_err_and(|e| e.contains("ACTIVE")));
 }
 
 #[test]

@@ -8,120 +8,55 @@ use super::super::plan::{Plan, TaskView, View, plan};
 use super::{Program, World};
 
 fn task(id: &str, primary: bool, healthy: bool) -> TaskView {
-    TaskView {
-        id: id.into(),
-        primary,
-        healthy,
-        unhealthy: false,
-    }
+    TaskView { id: id.into(), primary, healthy, unhealthy: false }
 }
 
 fn view(desired: u64, minimum: u64, maximum: u64, tasks: Vec<TaskView>) -> View {
-    View {
-        desired,
-        minimum,
-        maximum,
-        in_progress: true,
-        may_start: true,
-        tasks,
-    }
+    View { desired, minimum, maximum, in_progress: true, may_start: true, tasks }
 }
 
 #[test]
 fn new_tasks_come_before_old_ones_go() {
     let old = vec![task("a", false, true), task("b", false, true)];
-    assert_eq!(
-        plan(&view(2, 2, 4, old.clone())),
-        Plan {
-            start: 2,
-            ..Plan::default()
-        }
-    );
+    assert_eq!(plan(&view(2, 2, 4, old.clone())), Plan { start: 2, ..Plan::default() });
     let coming = [old.clone(), vec![task("c", true, false), task("d", true, false)]].concat();
     assert_eq!(plan(&view(2, 2, 4, coming)), Plan::default());
     let one = [old, vec![task("c", true, true), task("d", true, false)]].concat();
-    assert_eq!(
-        plan(&view(2, 2, 4, one)),
-        Plan {
-            stop: vec!["a".into()],
-            ..Plan::default()
-        }
-    );
+    assert_eq!(plan(&view(2, 2, 4, one)), Plan { stop: vec!["a".into()], ..Plan::default() });
 }
 
 #[test]
 fn without_room_old_tasks_go_first_down_to_the_minimum() {
     let old = vec![task("a", false, true), task("b", false, true)];
-    let expected = Plan {
-        start: 1,
-        stop: vec!["a".into()],
-        replace: vec![],
-    };
+    let expected = Plan { start: 1, stop: vec!["a".into()], replace: vec![] };
     assert_eq!(plan(&view(2, 1, 2, old.clone())), expected);
-    let none = Plan {
-        start: 2,
-        stop: vec!["a".into(), "b".into()],
-        replace: vec![],
-    };
+    let none = Plan { start: 2, stop: vec!["a".into(), "b".into()], replace: vec![] };
     assert_eq!(plan(&view(2, 0, 2, old)), none);
 }
 
 #[test]
 fn scaling_in_keeps_what_serves() {
-    let tasks = vec![
-        task("a", true, true),
-        task("b", true, false),
-        task("c", true, true),
-    ];
+    let tasks = vec![task("a", true, true), task("b", true, false), task("c", true, true)];
     assert_eq!(plan(&view(1, 1, 2, tasks)).stop, ["b", "c"]);
 }
 
 #[test]
 fn an_unhealthy_task_is_replaced_before_it_goes() {
-    let sick = TaskView {
-        unhealthy: true,
-        ..task("a", true, false)
-    };
-    let steady = |tasks| View {
-        in_progress: false,
-        ..view(1, 1, 2, tasks)
-    };
-    assert_eq!(
-        plan(&steady(vec![sick.clone()])),
-        Plan {
-            start: 1,
-            ..Plan::default()
-        }
-    );
-    assert_eq!(
-        plan(&steady(vec![sick.clone(), task("b", true, true)])).replace,
-        ["a"]
-    );
-    let full = View {
-        maximum: 1,
-        minimum: 0,
-        ..steady(vec![sick])
-    };
-    assert_eq!(
-        plan(&full),
-        Plan {
-            start: 1,
-            stop: vec![],
-            replace: vec!["a".into()]
-        }
-    );
+    let sick = TaskView { unhealthy: true, ..task("a", true, false) };
+    let steady = |tasks| View { in_progress: false, ..view(1, 1, 2, tasks) };
+    assert_eq!(plan(&steady(vec![sick.clone()])), Plan { start: 1, ..Plan::default() });
+    assert_eq!(plan(&steady(vec![sick.clone(), task("b", true, true)])).replace, ["a"]);
+    let full = View { maximum: 1, minimum: 0, ..steady(vec![sick]) };
+    assert_eq!(plan(&full), Plan { start: 1, stop: vec![], replace: vec!["a".into()] });
 }
 
 /// Whatever the numbers: the plan never goes below the minimum by itself, nor above the maximum.
 #[test]
 fn limits_hold() {
     for desired in 0..5u64 {
-        for (minimum, maximum) in [
-            (desired, desired * 2),
-            (desired / 2, desired),
-            (0, desired),
-            (desired, desired + 1),
-        ] {
+        for (minimum, maximum) in
+            [(desired, desired * 2), (desired / 2, desired), (0, desired), (desired, desired + 1)]
+        {
             for bits in 0..729u32 {
                 let tasks: Vec<TaskView> = (0..6)
                     .map(|i| (i, bits / 3u32.pow(i) % 3))
@@ -135,10 +70,7 @@ fn limits_hold() {
                 let healthy = view.tasks.iter().filter(|t| t.healthy && !stopped(t)).count() as u64;
                 assert!(healthy >= minimum.min(before), "{view:?} {plan:?}");
                 let left = view.tasks.iter().filter(|t| !stopped(t)).count() as u64;
-                assert!(
-                    plan.start == 0 || left + plan.start <= maximum,
-                    "{view:?} {plan:?}"
-                );
+                assert!(plan.start == 0 || left + plan.start <= maximum, "{view:?} {plan:?}");
             }
         }
     }
@@ -155,9 +87,7 @@ fn the_story_of_an_update() {
     assert_eq!(world.service()["deployments"][0]["rolloutState"], "COMPLETED");
     world.forget_limits();
     let second = world.register(Program::Runs);
-    world
-        .update(json!({"taskDefinition": second}))
-        .expect("an update");
+    world.update(json!({"taskDefinition": second})).expect("an update");
     world.rounds(2);
     let service = world.service();
     assert_eq!(service["deployments"][0]["status"], "PRIMARY");
@@ -167,11 +97,7 @@ fn the_story_of_an_update() {
     world.until_steady();
     assert_eq!((world.fewest_healthy, world.most_wanted), (2, 4));
     assert_eq!(world.statuses(), [Status::Successful, Status::Successful]);
-    assert!(
-        world.service()["taskDefinition"]
-            .as_str()
-            .is_some_and(|t| t.ends_with("app:2"))
-    );
+    assert!(world.service()["taskDefinition"].as_str().is_some_and(|t| t.ends_with("app:2")));
     assert_snapshot!(world.events(), @r"
     (service s) has started 2 tasks: (task ID) (task ID).
     (service s) (deployment ecs-svc/N) deployment completed.
@@ -187,17 +113,11 @@ fn the_story_of_an_update() {
 fn stop_before_start_honours_the_minimum() {
     let mut world = World::new();
     let first = world.register(Program::Runs);
-    world.create(
-        &first,
-        4,
-        &json!({"maximumPercent": 100, "minimumHealthyPercent": 50}),
-    );
+    world.create(&first, 4, &json!({"maximumPercent": 100, "minimumHealthyPercent": 50}));
     world.until_steady();
     world.forget_limits();
     let second = world.register(Program::Runs);
-    world
-        .update(json!({"taskDefinition": second}))
-        .expect("an update");
+    world.update(json!({"taskDefinition": second})).expect("an update");
     world.round();
     world.until_steady();
     assert_eq!((world.fewest_healthy, world.most_wanted), (2, 4));
@@ -210,22 +130,16 @@ fn what_changes_in_place_starts_no_deployment() {
     world.create(&first, 1, &json!({}));
     world.until_steady();
     let id = world.service()["deployments"][0]["id"].clone();
-    world
-        .update(json!({"desiredCount": 3, "taskDefinition": first}))
-        .expect("an update");
+    world.update(json!({"desiredCount": 3, "taskDefinition": first})).expect("an update");
     world.round();
     world.until_steady();
     assert_eq!(world.running(), 3);
-    world
-        .update(json!({"deploymentConfiguration": {"minimumHealthyPercent": 50}}))
-        .expect("an update");
+    world.update(json!({"deploymentConfiguration": {"minimumHealthyPercent": 50}})).expect("an update");
     let service = world.service();
     assert_eq!(service["deployments"][0]["id"], id);
     assert_eq!(service["deploymentConfiguration"]["maximumPercent"], 200);
     assert_eq!(service["deploymentConfiguration"]["minimumHealthyPercent"], 50);
-    world
-        .update(json!({"forceNewDeployment": true}))
-        .expect("an update");
+    world.update(json!({"forceNewDeployment": true})).expect("an update");
     assert_ne!(world.service()["deployments"][0]["id"], id);
     assert_eq!(world.statuses().len(), 2);
 }
@@ -243,10 +157,7 @@ fn a_newer_deployment_takes_over() {
     world.update(json!({"taskDefinition": good})).expect("an update");
     world.until_stable();
     world.until_steady();
-    assert_eq!(
-        world.statuses(),
-        [Status::Successful, Status::Stopped, Status::Successful]
-    );
+    assert_eq!(world.statuses(), [Status::Successful, Status::Stopped, Status::Successful]);
 }
 
 #[test]
@@ -255,10 +166,7 @@ fn a_deleted_service_drains() {
     let first = world.register(Program::Runs);
     world.create(&first, 2, &json!({}));
     world.until_steady();
-    let error = world
-        .ecs
-        .delete_service("c", "s", false)
-        .expect_err("it is scaled above 0");
+    let error = world.ecs.delete_service("c", "s", false).expect_err("it is scaled above 0");
     assert_snapshot!(error.message, @"The service cannot be stopped while it is scaled above 0.");
     world.ecs.delete_service("c", "s", true).expect("force");
     world.round();
@@ -287,10 +195,7 @@ fn a_task_that_dies_is_replaced() {
     world.create(&first, 1, &json!({}));
     world.until_steady();
     let id = world.ecs.tasks_of("c", "s").next().expect("a task").id.clone();
-    let seen = crate::engine::Status::Exited {
-        code: 137,
-        oom_killed: true,
-    };
+    let seen = crate::engine::Status::Exited { code: 137, oom_killed: true };
     world.ecs.observe(&id, Some("web"), Some(seen), world.now);
     world.rounds(2);
     world.until_steady();

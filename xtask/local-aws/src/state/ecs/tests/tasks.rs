@@ -40,40 +40,21 @@ fn containers_start_in_the_order_of_their_dependencies_and_stop_in_reverse() {
     let mut world = World::new();
     let task = chain(&mut world);
     assert_eq!(steps(&world), [Step::Hold]);
-    let holder = Holder {
-        id: ContainerId("h".into()),
-        published: std::collections::BTreeMap::new(),
-    };
+    let holder = Holder { id: ContainerId("h".into()), published: std::collections::BTreeMap::new() };
     world.ecs.apply(&task, Outcome::Held(holder), 1.0);
     for name in ["init", "db", "web"] {
         world.ecs.apply(&task, Outcome::Pulled(name.into(), facts()), 2.0);
     }
     assert_eq!(steps(&world), [start("init")]);
-    world
-        .ecs
-        .apply(&task, Outcome::Started("init".into(), "1".into()), 3.0);
+    world.ecs.apply(&task, Outcome::Started("init".into(), "1".into()), 3.0);
     assert_eq!(steps(&world), []);
-    world.ecs.observe(
-        &task,
-        Some("init"),
-        Some(Seen::Exited {
-            code: 0,
-            oom_killed: false,
-        }),
-        4.0,
-    );
+    world.ecs.observe(&task, Some("init"), Some(Seen::Exited { code: 0, oom_killed: false }), 4.0);
     assert_eq!(steps(&world), [start("db")]);
-    world
-        .ecs
-        .apply(&task, Outcome::Started("db".into(), "2".into()), 5.0);
+    world.ecs.apply(&task, Outcome::Started("db".into(), "2".into()), 5.0);
     assert_eq!(steps(&world), []);
-    world
-        .ecs
-        .observe(&task, Some("db"), Some(Seen::Running(Some(Health::Healthy))), 6.0);
+    world.ecs.observe(&task, Some("db"), Some(Seen::Running(Some(Health::Healthy))), 6.0);
     assert_eq!(steps(&world), [start("web")]);
-    world
-        .ecs
-        .apply(&task, Outcome::Started("web".into(), "3".into()), 7.0);
+    world.ecs.apply(&task, Outcome::Started("web".into(), "3".into()), 7.0);
     assert_eq!(world.ecs.tasks[&task].last, Last::Running);
 
     world.ecs.stop(&task, Stop::by_user(None), 8.0);
@@ -94,31 +75,15 @@ fn containers_start_in_the_order_of_their_dependencies_and_stop_in_reverse() {
 fn a_dependency_that_fails_leaves_the_task_pending_until_it_is_stopped() {
     let mut world = World::new();
     let task = chain(&mut world);
-    let holder = Holder {
-        id: ContainerId("h".into()),
-        published: std::collections::BTreeMap::new(),
-    };
+    let holder = Holder { id: ContainerId("h".into()), published: std::collections::BTreeMap::new() };
     world.ecs.apply(&task, Outcome::Held(holder), 1.0);
     for name in ["init", "db", "web"] {
         world.ecs.apply(&task, Outcome::Pulled(name.into(), facts()), 2.0);
     }
-    world
-        .ecs
-        .apply(&task, Outcome::Started("init".into(), "1".into()), 3.0);
-    world.ecs.observe(
-        &task,
-        Some("init"),
-        Some(Seen::Exited {
-            code: 3,
-            oom_killed: false,
-        }),
-        4.0,
-    );
+    world.ecs.apply(&task, Outcome::Started("init".into(), "1".into()), 3.0);
+    world.ecs.observe(&task, Some("init"), Some(Seen::Exited { code: 3, oom_killed: false }), 4.0);
     let stopped = &world.ecs.tasks[&task];
-    assert_eq!(
-        stopped.stop.as_ref().map(|s| s.reason.as_str()),
-        Some("Task failed to start")
-    );
+    assert_eq!(stopped.stop.as_ref().map(|s| s.reason.as_str()), Some("Task failed to start"));
 }
 
 #[test]
@@ -127,10 +92,7 @@ fn a_task_that_is_stopped_while_it_is_made_goes_away() {
     let task = chain(&mut world);
     world.ecs.stop(&task, Stop::by_user(Some("enough".into())), 1.0);
     assert_eq!(steps(&world), [Step::Hold], "what is under way comes to its end");
-    let holder = Holder {
-        id: ContainerId("h".into()),
-        published: std::collections::BTreeMap::new(),
-    };
+    let holder = Holder { id: ContainerId("h".into()), published: std::collections::BTreeMap::new() };
     world.ecs.apply(&task, Outcome::Held(holder), 2.0);
     assert_eq!(steps(&world), [Step::Remove]);
 }
@@ -149,15 +111,7 @@ fn an_interface_is_described() {
         .flatten()
         .filter_map(|d| d["name"].as_str())
         .collect();
-    assert_eq!(
-        names,
-        [
-            "subnetId",
-            "networkInterfaceId",
-            "macAddress",
-            "privateIPv4Address"
-        ]
-    );
+    assert_eq!(names, ["subnetId", "networkInterfaceId", "macAddress", "privateIPv4Address"]);
     assert_eq!(described["attachments"][0]["status"], "ATTACHED");
     assert!(!described.to_string().contains("null"));
 }
