@@ -214,7 +214,7 @@ async fn failed(
         Verdict::Continue | Verdict::Succeeded => {
             let seconds = watch.timeout.as_secs();
             let waited =
-                if seconds % 60 == 0 { format!("{} min", seconds / 60) } else { format!("{seconds} s") };
+                if seconds.is_multiple_of(60) { format!("{} min", seconds / 60) } else { format!("{seconds} s") };
             Error::new(
                 Kind::TimedOut,
                 format!("`{definition}` is not up on service `{service}` after {waited}"),
