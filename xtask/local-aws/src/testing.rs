@@ -9,7 +9,7 @@ use bollard::query_parameters::RemoveImageOptions;
 use tokio::process::Command;
 
 use crate::engine::archive::{File, Image, sha256_hex};
-use crate::engine::docker::DockerEngine;
+use crate::engine::docker::{DockerEngine, RegistryAccess};
 use crate::engine::{EngineError, endpoint};
 
 const SOURCE: &str = include_str!("testing/probe.rs");
@@ -18,6 +18,23 @@ const SOURCE: &str = include_str!("testing/probe.rs");
 pub fn unique(prefix: &str) -> String {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
     format!("{prefix}-{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The engine that tests run on. Without one, the whole test run ends here, with the one error
+/// that says how to get one: fifty failures would say no more, and a skipped test would lie.
+pub async fn engine(instance: &str, registry: Option<RegistryAccess>) -> DockerEngine {
+    match DockerEngine::connect(instance, registry).await {
+        Ok(engine) => engine,
+        Err(error) => no_engine(&error),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the other tests of this process could only repeat the error")]
+fn no_engine(error: &EngineError) -> ! {
+    // Past the test harness, which keeps back what the print macros write.
+    let text = format!("\nerror: the tests run real containers and need a Docker Engine: {error}\n\n");
+    drop(std::io::Write::write_all(&mut std::io::stderr().lock(), text.as_bytes()));
+    std::process::exit(101)
 }
 
 /// The probe as an image of its own on the engine. `remove` it when done.

@@ -15,6 +15,8 @@ pub(super) enum Goal {
         created_ms: i64,
         /// Whether service deployments can be read; if not, the service alone is judged.
         records: bool,
+        /// Whether the service's list has shown it; until then, the list may lag.
+        seen: bool,
     },
     /// A change that starts no deployment, such as of the desired count.
     InPlace,
@@ -45,10 +47,10 @@ pub(super) fn judge(goal: &Goal, snapshot: &Snapshot) -> Verdict {
     };
     match goal {
         Goal::InPlace => in_place(service),
-        Goal::Deployment { id, created_ms, records } => match &snapshot.record {
+        Goal::Deployment { id, created_ms, records, seen } => match &snapshot.record {
             Some(record) => by_record(record, service, id, *created_ms),
             None if *records => Verdict::Continue,
-            None => by_service(service, id, *created_ms),
+            None => by_service(service, id, *created_ms, *seen),
         },
     }
 }
@@ -93,7 +95,7 @@ fn by_record(record: &Record, service: &Service, id: &str, created_ms: i64) -> V
 
 /// Without service deployments (denied, or an endpoint that has none), the list of the
 /// service's deployments has to do.
-fn by_service(service: &Service, id: &str, created_ms: i64) -> Verdict {
+fn by_service(service: &Service, id: &str, created_ms: i64, seen: bool) -> Verdict {
     match service.deployments.iter().find(|deployment| deployment.id == id) {
         Some(ours) if ours.status == "PRIMARY" => match ours.rollout_state.as_str() {
             "COMPLETED" => Verdict::Succeeded,
@@ -110,6 +112,10 @@ fn by_service(service: &Service, id: &str, created_ms: i64) -> Verdict {
                 Verdict::RolledBack(primary.reason.clone())
             }
             Some(primary) => Verdict::Superseded(primary.task_definition.clone()),
+            // An older one is PRIMARY again: a rollback may put it back as it was.
+            None if seen && service.primary().is_some_and(|primary| primary.rollout_state == "COMPLETED") => {
+                Verdict::RolledBack("the deployment left the service's list without completing".to_owned())
+            }
             None => Verdict::Continue,
         },
     }
@@ -136,7 +142,7 @@ mod tests {
     const OURS: &str = "ecs-svc/2";
 
     fn goal(records: bool) -> Goal {
-        Goal::Deployment { id: OURS.to_owned(), created_ms: 100, records }
+        Goal::Deployment { id: OURS.to_owned(), created_ms: 100, records, seen: false }
     }
 
     fn primary(id: &str, created_ms: i64, state: &str) -> Deployment {
@@ -216,6 +222,14 @@ mod tests {
         let done = snapshot(vec![primary(OURS, 100, "COMPLETED")], None);
         assert_eq!(judge(&goal(true), &done), Verdict::Continue);
         assert_eq!(judge(&goal(false), &done), Verdict::Succeeded);
+    }
+
+    #[test]
+    fn one_that_left_the_list_was_rolled_back_and_one_that_never_came_may_come() {
+        let restored = snapshot(vec![primary("ecs-svc/1", 50, "COMPLETED")], None);
+        let goal = |seen| Goal::Deployment { id: OURS.to_owned(), created_ms: 100, records: false, seen };
+        assert_eq!(judge(&goal(false), &restored), Verdict::Continue);
+        assert!(matches!(judge(&goal(true), &restored), Verdict::RolledBack(_)));
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub async fn watch(aws: &Aws, watch: &Watch<'_>, events: &Events) -> Result<Outc
     let began = Instant::now();
     let mut state = State::new(watch);
     loop {
-        let snapshot = state.look(aws, watch, began).await?;
+        let snapshot = state.look(aws, watch, began).await.map_err(lost_sight)?;
         state.tell(&snapshot, &step);
         match judge(&state.goal, &snapshot) {
             Verdict::Continue if began.elapsed() < watch.timeout => tokio::time::sleep(state.pause()).await,
@@ -64,6 +64,11 @@ pub async fn watch(aws: &Aws, watch: &Watch<'_>, events: &Events) -> Result<Outc
             verdict => return Err(failed(aws, watch, verdict, &snapshot, events).await),
         }
     }
+}
+
+/// Not to see the rollout does not end it.
+fn lost_sight(error: Error) -> Error {
+    error.hint("the rollout goes on unwatched: run again to follow it")
 }
 
 struct State {
@@ -76,9 +81,12 @@ struct State {
 impl State {
     fn new(watch: &Watch<'_>) -> Self {
         let goal = match &watch.deployment {
-            Some((id, created_ms)) => {
-                Goal::Deployment { id: id.clone(), created_ms: *created_ms, records: watch.before.is_some() }
-            }
+            Some((id, created_ms)) => Goal::Deployment {
+                id: id.clone(),
+                created_ms: *created_ms,
+                records: watch.before.is_some(),
+                seen: false,
+            },
             None => Goal::InPlace,
         };
         Self { goal, pinned: None, last: None, moved: Instant::now() }
@@ -88,6 +96,7 @@ impl State {
         let (service, record) = tokio::try_join!(service(aws, watch), self.record(aws, watch))?;
         let (pinned, record) = record;
         self.pinned = pinned;
+        self.note_sight(service.as_ref());
         if self.pinned.is_none()
             && began.elapsed() > RECORD_PATIENCE
             && let Goal::Deployment { records, .. } = &mut self.goal
@@ -102,13 +111,14 @@ impl State {
         aws: &Aws,
         watch: &Watch<'_>,
     ) -> Result<(Option<String>, Option<snapshot::Record>)> {
-        let Goal::Deployment { records: true, .. } = self.goal else {
+        let Goal::Deployment { records: true, created_ms, .. } = self.goal else {
             return Ok((None, None));
         };
         let pinned = match (&self.pinned, &watch.before) {
             (Some(arn), _) => Some(arn.clone()),
             (None, Some(before)) => {
-                find::ours(aws, watch.cluster, watch.service, before, &watch.registered.arn).await?
+                find::ours(aws, watch.cluster, watch.service, before, &watch.registered.arn, created_ms)
+                    .await?
             }
             (None, None) => None,
         };
@@ -213,8 +223,11 @@ async fn failed(
         .hint("deploy again to create it"),
         Verdict::Continue | Verdict::Succeeded => {
             let seconds = watch.timeout.as_secs();
-            let waited =
-                if seconds.is_multiple_of(60) { format!("{} min", seconds / 60) } else { format!("{seconds} s") };
+            let waited = if seconds.is_multiple_of(60) {
+                format!("{} min", seconds / 60)
+            } else {
+                format!("{seconds} s")
+            };
             Error::new(
                 Kind::TimedOut,
                 format!("`{definition}` is not up on service `{service}` after {waited}"),

@@ -58,6 +58,7 @@ pub(crate) struct Run {
 impl Workspace {
     /// With a service of two tasks.
     pub(crate) fn new(test: &str) -> Self {
+        containers("none"); // ends the run at once where no engine answers
         let dir = tempfile::Builder::new().prefix("xtask-e2e-").tempdir().expect("a temporary directory");
         let name = format!("{test}-{}", std::process::id());
         let workspace = Self { dir, name, port: free_port() };
@@ -213,12 +214,25 @@ pub(crate) fn containers(instance: &str) -> Vec<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         use local_aws::engine::Engine as _;
-        let engine = local_aws::engine::docker::DockerEngine::connect(instance, None)
-            .await
-            .expect("an engine answers");
+        let engine = engine(instance).await;
         let found = engine.list().await.expect("the engine lists");
         found.into_iter().map(|container| container.id.0).collect()
     })
+}
+
+/// The engine. Without one, the whole run ends here, with the one error that says how to get one.
+async fn engine(instance: &str) -> local_aws::engine::docker::DockerEngine {
+    match local_aws::engine::docker::DockerEngine::connect(instance, None).await {
+        Ok(engine) => engine,
+        Err(error) => {
+            // Past the test harness, which keeps back what the print macros write.
+            let text =
+                format!("\nerror: the tests run real containers and need a Docker Engine: {error}\n\n");
+            drop(std::io::stderr().lock().write_all(text.as_bytes()));
+            #[expect(clippy::disallowed_methods, reason = "the other tests could only repeat the error")]
+            std::process::exit(101)
+        }
+    }
 }
 
 /// Waits until it is so; a bounded time.

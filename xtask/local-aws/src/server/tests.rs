@@ -136,7 +136,7 @@ async fn ec2_subnet(endpoint: SocketAddr) -> Fallible<String> {
 async fn a_rolling_update_drops_no_request() -> Fallible<()> {
     let dir = tempfile::tempdir()?;
     let instance = unique("server");
-    let engine = Arc::new(DockerEngine::connect(&instance, None).await?);
+    let engine = Arc::new(crate::testing::engine(&instance, None).await);
     let image = ProbeImage::load(&engine).await?;
     let options = Options { state_dir: dir.path().to_owned(), region: "r".into(), instance };
     let cloud = Cloud::open(options, system_clock())?;

@@ -33,11 +33,20 @@ pub(crate) async fn on_bench(files: &[(&str, &str)], test: impl AsyncFnOnce(&Ben
     }
 }
 
+/// Without an engine the whole run ends, with the one error that says how to get one.
+#[expect(clippy::disallowed_methods, reason = "the other tests could only repeat the error")]
+fn no_engine(error: &crate::error::Error) -> ! {
+    // Past the test harness, which keeps back what the print macros write.
+    let text = format!("\nerror: the tests run real containers: {error}\n  {}\n\n", error.hints.join("\n  "));
+    drop(std::io::Write::write_all(&mut std::io::stderr().lock(), text.as_bytes()));
+    std::process::exit(101)
+}
+
 impl Bench {
     async fn new(files: &[(&str, &str)]) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let (events, _) = Events::channel();
-        let engine = engine::connect(&events).await.unwrap_or_else(|e| panic!("{e}: {:?}", e.hints));
+        let engine = engine::connect(&events).await.unwrap_or_else(|error| no_engine(&error));
         let name = format!("xt-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let dir = tempfile::tempdir().expect("tempdir");
         let bench = Self { engine, dir, name, images: Mutex::default() };

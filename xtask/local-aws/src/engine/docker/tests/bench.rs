@@ -32,7 +32,7 @@ pub(crate) async fn on_bench(test: impl AsyncFnOnce(&Bench)) {
 impl Bench {
     async fn new() -> Self {
         let instance = unique("test");
-        let engine = DockerEngine::connect(&instance, None).await.unwrap_or_else(|e| panic!("{e}"));
+        let engine = crate::testing::engine(&instance, None).await;
         let image = ProbeImage::load(&engine).await.unwrap_or_else(|e| panic!("{e}"));
         Self { engine, image, instance }
     }

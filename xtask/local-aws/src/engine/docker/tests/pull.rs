@@ -112,7 +112,7 @@ async fn fetch(
 }
 
 async fn engine(registry: Option<RegistryAccess>) -> DockerEngine {
-    DockerEngine::connect(&unique("pull"), registry).await.unwrap_or_else(|e| panic!("{e}"))
+    crate::testing::engine(&unique("pull"), registry).await
 }
 
 #[tokio::test]
