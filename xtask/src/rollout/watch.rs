@@ -106,6 +106,13 @@ impl State {
         Ok(Snapshot { service, record })
     }
 
+    /// A deployment that was in the service's list once and is not any more has ended.
+    fn note_sight(&mut self, service: Option<&Service>) {
+        if let Goal::Deployment { id, seen, .. } = &mut self.goal {
+            *seen |= service.is_some_and(|service| service.deployments.iter().any(|one| one.id == *id));
+        }
+    }
+
     async fn record(
         &self,
         aws: &Aws,
