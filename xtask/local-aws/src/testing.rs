@@ -31,6 +31,9 @@ pub async fn engine(instance: &str, registry: Option<RegistryAccess>) -> DockerE
 
 #[expect(clippy::disallowed_methods, reason = "the other tests of this process could only repeat the error")]
 fn no_engine(error: &EngineError) -> ! {
+    // Once: whoever comes second waits for the end.
+    static FIRST: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _held = FIRST.lock();
     // Past the test harness, which keeps back what the print macros write.
     let text = format!("\nerror: the tests run real containers and need a Docker Engine: {error}\n\n");
     drop(std::io::Write::write_all(&mut std::io::stderr().lock(), text.as_bytes()));

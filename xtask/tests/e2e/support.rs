@@ -225,6 +225,9 @@ async fn engine(instance: &str) -> local_aws::engine::docker::DockerEngine {
     match local_aws::engine::docker::DockerEngine::connect(instance, None).await {
         Ok(engine) => engine,
         Err(error) => {
+            // Once: whoever comes second waits for the end.
+            static FIRST: std::sync::Mutex<()> = std::sync::Mutex::new(());
+            let _held = FIRST.lock();
             // Past the test harness, which keeps back what the print macros write.
             let text =
                 format!("\nerror: the tests run real containers and need a Docker Engine: {error}\n\n");

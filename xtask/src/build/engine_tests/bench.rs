@@ -36,6 +36,9 @@ pub(crate) async fn on_bench(files: &[(&str, &str)], test: impl AsyncFnOnce(&Ben
 /// Without an engine the whole run ends, with the one error that says how to get one.
 #[expect(clippy::disallowed_methods, reason = "the other tests could only repeat the error")]
 fn no_engine(error: &crate::error::Error) -> ! {
+    // Once: whoever comes second waits for the end.
+    static FIRST: Mutex<()> = Mutex::new(());
+    let _held = FIRST.lock();
     // Past the test harness, which keeps back what the print macros write.
     let text = format!("\nerror: the tests run real containers: {error}\n  {}\n\n", error.hints.join("\n  "));
     drop(std::io::Write::write_all(&mut std::io::stderr().lock(), text.as_bytes()));
