@@ -1,6 +1,8 @@
 //! The pipeline: each step takes what the one before it made, and what does not depend on
 //! each other runs at once. Nothing is created before everything was built.
 
+mod each;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -8,19 +10,17 @@ use serde::Serialize;
 
 use crate::aws::Aws;
 use crate::build::{self, BuildContext, BuiltImage};
-use crate::config::image::Image;
-use crate::config::{Config, service::Service};
+use crate::config::Config;
 use crate::engine::Engine;
-use crate::ensure::{self, Network};
+use crate::ensure;
 use crate::error::{Error, Result, bug};
 use crate::event::{Done, Events, Phase};
 use crate::plan::{self, Plan};
 use crate::push::{self, PushedImage};
-use crate::register;
-use crate::render;
-use crate::rollout::{self, Known, Watch};
-use crate::service::{self, Change, Conflict};
+use crate::service::Conflict;
+
 use crate::world::{self, World};
+use each::Run;
 
 /// What the run was asked for, beside the file.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,17 +59,21 @@ pub async fn deploy(
     options: Options,
     events: &Events,
 ) -> Result<Vec<Result<Deployed>>> {
-    let (built, world) =
-        tokio::try_join!(build::build_all(build, &config.images, events), world::read(aws, config))?;
-    let plan = plan::plan(config, &world)?;
+    // What is there is held against the file while the images are built: a contradiction ends both.
+    let planned = async {
+        let world = world::read(aws, config, events).await?;
+        plan::plan(config, &world).map(|plan| (world, plan))
+    };
+    let (built, (world, plan)) = tokio::try_join!(build::build_all(build, &config.images, events), planned)?;
     let ((), images, networks) = tokio::try_join!(
         infrastructure(aws, config, &plan, events),
-        push_all(aws, engine, config, &world, &built, events),
+        push_all(aws, engine, &plan, &world, &built, events),
         ensure::networks(aws, &plan.networks, events),
     )?;
     let services = config.services.iter().map(|service| {
         let network = networks.get(&service.name);
-        one(aws, config, service, &world, &images, network, options, events)
+        let run = Run { aws, cluster: &config.cluster, world: &world, images: &images, options, events };
+        async move { run.service(service, network.ok_or_else(|| bug("a service without a network"))?).await }
     });
     Ok(futures_util::future::join_all(services).await)
 }
@@ -89,12 +93,12 @@ async fn infrastructure(aws: &Aws, config: &Config, plan: &Plan, events: &Events
 async fn push_all(
     aws: &Aws,
     engine: &Engine,
-    config: &Config,
+    plan: &Plan,
     world: &World,
     built: &[BuiltImage],
     events: &Events,
 ) -> Result<BTreeMap<String, PushedImage>> {
-    let repositories = repositories(aws, &config.images, world, events).await?;
+    let repositories = repositories(aws, plan, world, events).await?;
     let pushes = built.iter().map(|image| {
         let uri = repositories.get(&image.repository);
         async move {
@@ -106,18 +110,17 @@ async fn push_all(
     Ok(pushed.into_iter().map(|image| (image.name.clone(), image)).collect())
 }
 
+/// URIs of all repositories, those that were missing created.
 async fn repositories(
     aws: &Aws,
-    images: &[Image],
+    plan: &Plan,
     world: &World,
     events: &Events,
 ) -> Result<BTreeMap<String, String>> {
-    let mut uris = world.repositories.clone();
-    let names: std::collections::BTreeSet<&String> = images.iter().map(|image| &image.repository).collect();
-    let missing = names.into_iter().filter(|name| !world.repositories.contains_key(*name));
-    let created = missing.map(|name| async move {
+    let created = plan.repositories.iter().map(|name| async move {
         Ok::<_, Error>((name.clone(), ensure::repository(aws, name, events).await?))
     });
+    let mut uris = world.repositories.clone();
     uris.extend(futures_util::future::try_join_all(created).await?);
     Ok(uris)
 }
@@ -142,74 +145,4 @@ async fn push_one(
 
 fn short_digest(digest: &str) -> &str {
     digest.get(..19).unwrap_or(digest)
-}
-
-#[expect(clippy::too_many_arguments, reason = "what every step before this one made")]
-async fn one(
-    aws: &Aws,
-    config: &Config,
-    wanted: &Service,
-    world: &World,
-    images: &BTreeMap<String, PushedImage>,
-    network: Option<&Network>,
-    options: Options,
-    events: &Events,
-) -> Result<Deployed> {
-    let network = network.ok_or_else(|| bug(format!("no network for service `{}`", wanted.name)))?;
-    let context = render::Context { region: &aws.region, account: &world.account, images };
-    let definition = render::task_definition(wanted, context);
-    let current = world.services.get(&wanted.name);
-    let runs = current.and_then(|current| current.task_definition.as_ref());
-    let candidates: Vec<_> = runs.into_iter().chain(world.families.get(&wanted.family)).collect();
-    let registered = register::register(aws, &definition, &candidates, events).await?;
-    let change = service::decide(wanted, current, &registered, network, options.force, options.conflict)?;
-    if change == Change::None {
-        service::apply(aws, &config.cluster, wanted, &change, &registered, network, events).await?;
-        let running = current.map_or(0, |current| current.service.running_count());
-        return Ok(deployed(wanted, &registered, false, running));
-    }
-    let which = if change == Change::Follow { Known::Finished } else { Known::All };
-    let before = rollout::known(aws, &config.cluster, &wanted.name, which).await;
-    if before.is_none() {
-        events.note("service deployments cannot be listed: the service's own words have to do");
-    }
-    let answer = service::apply(aws, &config.cluster, wanted, &change, &registered, network, events).await?;
-    let deployment = started(answer.as_ref(), current, &change);
-    let watch = Watch {
-        cluster: &config.cluster,
-        service: &wanted.name,
-        registered: &registered,
-        deployment,
-        before,
-        timeout: options.timeout.unwrap_or(wanted.deployment.timeout),
-    };
-    let outcome = rollout::watch(aws, &watch, events).await?;
-    Ok(deployed(wanted, &registered, true, outcome.running))
-}
-
-fn deployed(wanted: &Service, registered: &register::Registered, changed: bool, running: i32) -> Deployed {
-    let task_definition = registered.short().to_owned();
-    Deployed { service: wanted.name.clone(), task_definition, changed, running }
-}
-
-/// The deployment to watch: the one that the call started, or the one in progress that is
-/// followed; `None` if the change starts none.
-fn started(
-    answer: Option<&aws_sdk_ecs::types::Service>,
-    current: Option<&world::CurrentService>,
-    change: &Change,
-) -> Option<(String, i64)> {
-    use aws_sdk_ecs::types::{Deployment, DeploymentRolloutState, Service};
-    fn primary(service: &Service) -> Option<&Deployment> {
-        service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"))
-    }
-    let now = answer.or(current.map(|current| &current.service)).and_then(primary)?;
-    let before = current.and_then(|current| primary(&current.service)).and_then(Deployment::id);
-    let in_progress = now.rollout_state() == Some(&DeploymentRolloutState::InProgress);
-    let ours = match change {
-        Change::Follow => in_progress,
-        _ => now.id() != before || in_progress,
-    };
-    let created_ms = now.created_at().and_then(|at| at.to_millis().ok()).unwrap_or_default();
-    ours.then(|| (now.id().unwrap_or_default().to_owned(), created_ms))
 }

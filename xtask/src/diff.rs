@@ -26,7 +26,9 @@ pub fn differs(wanted: &Value, current: &Value) -> bool {
 fn normal(definition: &Value) -> Value {
     let mut definition = definition.clone();
     if let Some(members) = definition.as_object_mut() {
-        members.retain(|name, _| !ADDED_BY_AWS.contains(&name.as_str()));
+        // A switch that is off is one that was left out: `"enableFaultInjection": false` comes
+        // back unasked (observed: aws-actions/amazon-ecs-deploy-task-definition#701).
+        members.retain(|name, value| !ADDED_BY_AWS.contains(&name.as_str()) && *value != Value::Bool(false));
     }
     for container in definition["containerDefinitions"].as_array_mut().into_iter().flatten() {
         if let Some(container) = container.as_object_mut() {
@@ -117,6 +119,7 @@ mod tests {
             "taskDefinitionArn": "arn:aws:ecs:r:1:task-definition/web:7", "revision": 7, "status": "ACTIVE",
             "registeredAt": 1.5, "registeredBy": "me", "compatibilities": ["EC2", "FARGATE"],
             "requiresAttributes": [{ "name": "x" }], "volumes": [], "placementConstraints": [],
+            "enableFaultInjection": false,
             "family": "web", "cpu": "256",
             "containerDefinitions": [{
                 "name": "a", "image": "i@sha256:1", "essential": true, "cpu": 0,

@@ -12,6 +12,7 @@ use crate::config::service::{Ingress, Source};
 use crate::error::Result;
 use crate::event::{Done, Events, Phase};
 use crate::plan::{GroupPlan, LogGroup, NetworkPlan, SecurityPlan};
+use crate::world::CurrentService;
 
 /// Where a service's tasks go, everything there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,21 @@ pub struct Network {
     pub security_groups: Vec<String>,
     /// Whether tasks get a public IP.
     pub assign_public_ip: bool,
+}
+
+impl Network {
+    /// With no group declared, the groups that a service has stay as they are.
+    #[must_use]
+    pub fn or_current(&self, current: Option<&CurrentService>) -> Self {
+        let mut network = self.clone();
+        let now = current.and_then(|current| current.service.network_configuration());
+        if let Some(now) = now.and_then(|network| network.awsvpc_configuration())
+            && network.security_groups.is_empty()
+        {
+            network.security_groups = now.security_groups().to_vec();
+        }
+        network
+    }
 }
 
 /// Creates a repository and returns its URI.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::Config;
-use crate::config::service::{Ingress, Security, Service};
+use crate::config::service::{Ingress, Security, SecurityGroup, Service};
 use crate::error::{Error, Kind, Result};
 use crate::world::{self, Network, World};
 
@@ -89,7 +89,7 @@ pub fn plan(config: &Config, world: &World) -> Result<Plan> {
         repositories,
         create_cluster: !world.cluster_active,
         log_groups: log_groups(config, world),
-        networks: config.services.iter().filter_map(|service| network(service, world)).collect(),
+        networks: config.services.iter().filter_map(|service| network(service, config, world)).collect(),
     })
 }
 
@@ -107,7 +107,7 @@ fn check_account(config: &Config, world: &World) -> Result<()> {
 
 fn log_groups(config: &Config, world: &World) -> Vec<LogGroup> {
     let mut plans: Vec<LogGroup> = Vec::new();
-    for service in config.services.iter().filter(|service| uses_log_group(service)) {
+    for service in config.services.iter().filter(|service| service.uses_log_group()) {
         let group = &service.log_group;
         if plans.iter().any(|plan| plan.name == group.name) {
             continue;
@@ -117,34 +117,50 @@ fn log_groups(config: &Config, world: &World) -> Vec<LogGroup> {
                 let retention_days = Some(group.retention_days.unwrap_or(DEFAULT_RETENTION_DAYS));
                 plans.push(LogGroup { name: group.name.clone(), create: true, retention_days });
             }
-            Some(current) if group.retention_days.is_some() && group.retention_days != *current => {
-                plans.push(LogGroup {
-                    name: group.name.clone(),
-                    create: false,
-                    retention_days: group.retention_days,
-                });
+            Some(current) => {
+                // One of ours without a retention is what an interrupted run left.
+                let default =
+                    (current.ours && current.retention_days.is_none()).then_some(DEFAULT_RETENTION_DAYS);
+                let retention_days = group.retention_days.or(default);
+                if retention_days.is_some() && retention_days != current.retention_days {
+                    plans.push(LogGroup { name: group.name.clone(), create: false, retention_days });
+                }
             }
-            Some(_) => {}
         }
     }
     plans
 }
 
-/// A service whose containers all log elsewhere needs no group.
-fn uses_log_group(service: &Service) -> bool {
-    service.containers.iter().any(|container| container.log.is_none())
-}
-
-fn network(service: &Service, world: &World) -> Option<(String, NetworkPlan)> {
+fn network(service: &Service, config: &Config, world: &World) -> Option<(String, NetworkPlan)> {
     let network = world.networks.get(&service.name)?;
     let security = match &service.security {
         Security::Default => SecurityPlan::Existing(Vec::new()),
         Security::Existing(ids) => SecurityPlan::Existing(ids.clone()),
-        Security::Own(group) => SecurityPlan::Own(group_plan(group, network)),
+        Security::Own(group) => {
+            SecurityPlan::Own(group_plan(&shared(group, network, config, world), network))
+        }
     };
     let subnets = network.subnets.iter().map(|subnet| subnet.id.clone()).collect();
     let plan = NetworkPlan { subnets, assign_public_ip: assign_public_ip(service, network), security };
     Some((service.name.clone(), plan))
+}
+
+/// A group that several services declare has the rules of all of them.
+fn shared(group: &SecurityGroup, network: &Network, config: &Config, world: &World) -> SecurityGroup {
+    let in_vpc =
+        |service: &&Service| world.networks.get(&service.name).is_some_and(|other| other.vpc == network.vpc);
+    let mut group = group.clone();
+    for service in config.services.iter().filter(in_vpc) {
+        match &service.security {
+            Security::Own(other) if other.name == group.name => {
+                group.ingress.extend(other.ingress.iter().cloned())
+            }
+            _ => {}
+        }
+    }
+    group.ingress.sort();
+    group.ingress.dedup();
+    group
 }
 
 /// Left to us, tasks get a public IP where a subnet has no other way out: without one they
@@ -154,7 +170,7 @@ fn assign_public_ip(service: &Service, network: &Network) -> bool {
     service.assign_public_ip.unwrap_or_else(needed)
 }
 
-fn group_plan(group: &crate::config::service::SecurityGroup, network: &Network) -> GroupPlan {
+fn group_plan(group: &SecurityGroup, network: &Network) -> GroupPlan {
     let current = network.security_group.as_ref();
     let rules: &[world::Rule] = current.map_or(&[], |group| &group.rules);
     let has = |wanted: &Ingress| {
@@ -188,7 +204,7 @@ mod tests {
     use super::*;
     use crate::config::service::Source;
     use crate::push::RegistryAuth;
-    use crate::world::{Rule, SecurityGroup, Subnet};
+    use crate::world::{Rule, Subnet};
     use std::path::Path;
 
     const FILE: &str = r#"
@@ -217,6 +233,7 @@ mod tests {
             security_group: None,
         };
         World {
+            at: std::time::Instant::now(),
             account: "123456789012".to_owned(),
             registry: RegistryAuth {
                 endpoint: String::new(),
@@ -264,10 +281,12 @@ mod tests {
         let mut world = empty();
         world.cluster_active = true;
         world.repositories.insert("server".to_owned(), "uri".to_owned());
-        world.log_groups.insert("/ecs/web".to_owned(), Some(7));
+        world
+            .log_groups
+            .insert("/ecs/web".to_owned(), world::LogGroup { retention_days: Some(7), ours: true });
         let rules = vec![rule("sgr-1", 3000, true), rule("sgr-2", 22, false)];
         let network = world.networks.get_mut("web").expect("it is there");
-        network.security_group = Some(SecurityGroup { id: "sg-1".to_owned(), rules });
+        network.security_group = Some(world::SecurityGroup { id: "sg-1".to_owned(), rules });
         let plan = plan(&config(FILE), &world).expect("nothing contradicts");
         assert!(plan.repositories.is_empty() && !plan.create_cluster && plan.log_groups.is_empty());
         assert!(group(&plan).authorize.is_empty() && group(&plan).revoke.is_empty());
@@ -278,20 +297,47 @@ mod tests {
         let mut world = empty();
         let rules = vec![rule("sgr-1", 80, true), rule("sgr-2", 22, false)];
         let network = world.networks.get_mut("web").expect("it is there");
-        network.security_group = Some(SecurityGroup { id: "sg-1".to_owned(), rules });
+        network.security_group = Some(world::SecurityGroup { id: "sg-1".to_owned(), rules });
         let plan = plan(&config(FILE), &world).expect("nothing contradicts");
         assert_eq!(group(&plan).revoke, ["sgr-1"]);
         assert_eq!(group(&plan).authorize.len(), 1);
     }
 
     #[test]
+    fn a_group_that_two_services_declare_has_the_rules_of_both() {
+        let second =
+            FILE.replace("service.web", "service.aux").replace("port = 3000, cidr", "port = 4000, cidr");
+        let second =
+            second.split_once("[service").map(|(_, rest)| format!("[service{rest}")).expect("a service");
+        let config = config(&format!("{FILE}\n{second}"));
+        let mut world = empty();
+        world.networks.insert("aux".to_owned(), world.networks["web"].clone());
+        let plan = plan(&config, &world).expect("nothing contradicts");
+        let ports: Vec<u16> = group(&plan).authorize.iter().map(|rule| rule.ports.0).collect();
+        assert_eq!(ports, [3000, 4000]);
+        assert_eq!(plan.networks["aux"].security, plan.networks["web"].security);
+    }
+
+    #[test]
     fn a_retention_that_is_declared_is_set() {
         let mut world = empty();
-        world.log_groups.insert("/ecs/web".to_owned(), Some(7));
+        world
+            .log_groups
+            .insert("/ecs/web".to_owned(), world::LogGroup { retention_days: Some(7), ours: true });
         let text = FILE.replacen("cpu = 256", "cpu = 256\nlogs = { retention-days = 14 }", 1);
         let plan = plan(&config(&text), &world).expect("nothing contradicts");
         let logs = LogGroup { name: "/ecs/web".to_owned(), create: false, retention_days: Some(14) };
         assert_eq!(plan.log_groups, [logs]);
+    }
+
+    #[test]
+    fn a_group_of_ours_that_was_left_without_retention_gets_it() {
+        let mut world = empty();
+        let without = |ours| world::LogGroup { retention_days: None, ours };
+        world.log_groups.insert("/ecs/web".to_owned(), without(false));
+        assert!(plan(&config(FILE), &world).expect("fine").log_groups.is_empty());
+        world.log_groups.insert("/ecs/web".to_owned(), without(true));
+        assert_eq!(plan(&config(FILE), &world).expect("fine").log_groups[0].retention_days, Some(30));
     }
 
     #[test]

@@ -30,23 +30,29 @@ pub fn short(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
 
-/// Registers it, unless one of `candidates` (what the service runs, the family's newest) says the same.
+/// The registered task definition that says the same, if one of `candidates` (what the service
+/// runs, the family's newest) does.
+#[must_use]
+pub fn reusable(definition: &TaskDefinition, candidates: &[&Value]) -> Option<Registered> {
+    let same = |candidate: &&&Value| candidate["status"] == "ACTIVE" && !differs(&definition.body, candidate);
+    let arn = candidates.iter().find(same)?["taskDefinitionArn"].as_str()?;
+    Some(Registered { arn: arn.to_owned() })
+}
+
+/// Registers it, unless `reuse` says the same.
 ///
 /// # Errors
 /// The call failed.
 pub async fn register(
     aws: &Aws,
     definition: &TaskDefinition,
-    candidates: &[&Value],
+    reuse: Option<Registered>,
     events: &Events,
 ) -> Result<Registered> {
     let step = events.start(Phase::Register, definition.family.as_str());
-    let reusable =
-        |candidate: &&&Value| candidate["status"] == "ACTIVE" && !differs(&definition.body, candidate);
-    if let Some(arn) = candidates.iter().find(reusable).and_then(|found| found["taskDefinitionArn"].as_str())
-    {
-        step.finish(Done::Unchanged, short(arn));
-        return Ok(Registered { arn: arn.to_owned() });
+    if let Some(registered) = reuse {
+        step.finish(Done::Unchanged, registered.short());
+        return Ok(registered);
     }
     let answer = Answer::default();
     let call = aws.ecs.register_task_definition().family(&definition.family);

@@ -37,6 +37,15 @@ pub fn is<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>, code: &str) -> boo
     error.code() == Some(code)
 }
 
+/// Whether the identity may not make this call.
+pub fn denied<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    error.code().is_some_and(is_denial)
+}
+
+fn is_denial(code: &str) -> bool {
+    matches!(code, "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation")
+}
+
 /// No way to log in was found, or the one found does not work.
 #[must_use]
 pub fn no_credentials(reason: &str) -> Error {
@@ -50,7 +59,7 @@ pub fn no_credentials(reason: &str) -> Error {
 
 fn with_hint(error: Error, code: &str, said: &str, operation: &str) -> Error {
     match code {
-        "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" => {
+        code if is_denial(code) => {
             error.hint(format!("the identity in use may not call `{operation}`: add it to its policy"))
         }
         "ExpiredTokenException" | "ExpiredToken" | "RequestExpired" => {

@@ -45,6 +45,14 @@ pub struct Service {
     pub containers: Vec<Container>,
 }
 
+impl Service {
+    /// A service whose containers all log elsewhere needs no group.
+    #[must_use]
+    pub fn uses_log_group(&self) -> bool {
+        self.containers.iter().any(|container| container.log.is_none())
+    }
+}
+
 /// Which subnets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subnets {

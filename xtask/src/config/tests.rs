@@ -113,3 +113,16 @@ fn no_cut_of_the_file_panics() {
         shown(&GOOD[..end]);
     }
 }
+
+#[test]
+fn a_block_is_written_as_aws_writes_it() {
+    use crate::config::service::Source;
+    let rules = "[service.web.security-group]\nname = \"g\"\ningress = [{ port = 1, cidr = \"10.1.2.3/8\" }, \
+                 { port = 1, cidr = \"2001:DB8::1/32\" }, { port = 1, cidr = \"1.2.3.4/0\" }]\n[service.web.container";
+    let config = parse(&GOOD.replacen("[service.web.container", rules, 1), Path::new("/nowhere"))
+        .expect("it is valid");
+    let Security::Own(group) = &config.services[0].security else { panic!("a group of its own") };
+    let sources: Vec<_> = group.ingress.iter().map(|rule| rule.source.clone()).collect();
+    let v4 = |block: &str| Source::Ipv4(block.to_owned());
+    assert_eq!(sources, [v4("0.0.0.0/0"), v4("10.0.0.0/8"), Source::Ipv6("2001:db8::/32".to_owned())]);
+}

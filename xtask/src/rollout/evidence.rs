@@ -2,7 +2,7 @@
 
 use aws_sdk_ecs::types::{DesiredStatus, Task};
 
-use super::watch::Watch;
+use super::Watch;
 use crate::aws::Aws;
 use crate::event::Events;
 use crate::register::short;
@@ -13,7 +13,10 @@ const SHOWN: usize = 3;
 /// Why tasks of the new revision stopped, and the service's last events. Best effort: a call
 /// that fails here must not hide the failure that is being explained.
 pub(super) async fn gather(aws: &Aws, watch: &Watch<'_>, events: &Events) -> Option<String> {
-    let (tasks, messages) = tokio::join!(stopped(aws, watch), service_events(aws, watch));
+    let (tasks, messages) = tokio::join!(
+        stopped(aws, watch.cluster, watch.service, &watch.registered.arn),
+        service_events(aws, watch)
+    );
     if tasks.is_none() {
         events.note("the stopped tasks could not be read");
     }
@@ -22,15 +25,17 @@ pub(super) async fn gather(aws: &Aws, watch: &Watch<'_>, events: &Events) -> Opt
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
-async fn stopped(aws: &Aws, watch: &Watch<'_>) -> Option<Vec<Task>> {
-    let call = aws.ecs.list_tasks().cluster(watch.cluster).service_name(watch.service);
+/// The service's stopped tasks of this definition, newest first; `None` if they cannot be read.
+pub(super) async fn stopped(aws: &Aws, cluster: &str, service: &str, definition: &str) -> Option<Vec<Task>> {
+    let call = aws.ecs.list_tasks().cluster(cluster).service_name(service);
     let arns = call.desired_status(DesiredStatus::Stopped).send().await.ok()?;
     if arns.task_arns().is_empty() {
         return Some(Vec::new());
     }
+    // One page of ListTasks is what one DescribeTasks takes.
     let arns = arns.task_arns().iter().take(100).cloned().collect();
-    let answer = aws.ecs.describe_tasks().cluster(watch.cluster).set_tasks(Some(arns)).send().await.ok()?;
-    let ours = |task: &&Task| task.task_definition_arn() == Some(watch.registered.arn.as_str());
+    let answer = aws.ecs.describe_tasks().cluster(cluster).set_tasks(Some(arns)).send().await.ok()?;
+    let ours = |task: &&Task| task.task_definition_arn() == Some(definition);
     let mut tasks: Vec<Task> = answer.tasks().iter().filter(ours).cloned().collect();
     tasks.sort_by_key(|task| std::cmp::Reverse(task.created_at().and_then(|at| at.to_millis().ok())));
     Some(tasks)

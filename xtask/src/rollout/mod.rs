@@ -4,11 +4,17 @@
 //! *service deployment* is the record of one rollout, with an ARN. Ours is found once, by
 //! [`find`], and then followed by its ARN: "the service is stable" is not "mine is deployed".
 
+mod crash;
 mod evidence;
+mod failure;
 mod find;
+mod look;
 mod snapshot;
+mod start;
 mod verdict;
 mod watch;
 
+pub use crash::crashes;
 pub use find::{Known, known};
-pub use watch::{Outcome, Watch, watch};
+pub use start::{Start, start};
+pub use watch::{Watch, watch};

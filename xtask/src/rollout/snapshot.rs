@@ -1,5 +1,7 @@
 //! What the API shows at one moment, as plain values.
 
+use std::time::Duration;
+
 use aws_sdk_ecs::types as ecs;
 
 /// The service and, once it is found, our service deployment.
@@ -9,6 +11,8 @@ pub(super) struct Snapshot {
     pub(super) service: Option<Service>,
     /// `None`: not found yet, or the API does not tell.
     pub(super) record: Option<Record>,
+    /// How long the service has been missing from the answers.
+    pub(super) absent: Duration,
 }
 
 /// A service, as DescribeServices shows it.

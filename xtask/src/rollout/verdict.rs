@@ -2,6 +2,8 @@
 //!
 //! Statuses of a service deployment: Amazon ECS API Reference, ServiceDeployment.
 
+use std::time::Duration;
+
 use super::snapshot::{Deployment, Record, Service, Snapshot};
 
 /// What is being watched.
@@ -19,7 +21,12 @@ pub(super) enum Goal {
         seen: bool,
     },
     /// A change that starts no deployment, such as of the desired count.
-    InPlace,
+    InPlace {
+        /// ARN of what serves and goes on serving.
+        task_definition: String,
+        /// Tasks there are to be, by the call's answer: a read may lag behind it.
+        desired: i32,
+    },
 }
 
 /// What a snapshot means.
@@ -33,20 +40,29 @@ pub(super) enum Verdict {
     RolledBack(String),
     /// Ours failed, and nothing took its place.
     Failed(String),
+    /// It looks as if ours failed and nothing takes its place; a rollback may be about to begin.
+    Stalled(String),
     /// Somebody else's deployment took over.
     Superseded(String),
     /// The service was deleted.
     Gone,
 }
 
-/// Judges a snapshot.
+/// How long a service may be missing from the answers before it counts as deleted: reads lag.
+const ABSENCE: Duration = Duration::from_secs(30);
+
+/// Judges a snapshot. A verdict other than success is to be confirmed by another look: service
+/// and record are two reads, and either may be older than the other.
 #[must_use]
 pub(super) fn judge(goal: &Goal, snapshot: &Snapshot) -> Verdict {
-    let Some(service) = snapshot.service.as_ref().filter(|service| service.status == "ACTIVE") else {
-        return Verdict::Gone;
+    let Some(service) = &snapshot.service else {
+        return if snapshot.absent < ABSENCE { Verdict::Continue } else { Verdict::Gone };
     };
+    if service.status != "ACTIVE" {
+        return Verdict::Gone;
+    }
     match goal {
-        Goal::InPlace => in_place(service),
+        Goal::InPlace { task_definition, desired } => in_place(service, task_definition, *desired),
         Goal::Deployment { id, created_ms, records, seen } => match &snapshot.record {
             Some(record) => by_record(record, service, id, *created_ms),
             None if *records => Verdict::Continue,
@@ -55,11 +71,16 @@ pub(super) fn judge(goal: &Goal, snapshot: &Snapshot) -> Verdict {
     }
 }
 
-fn in_place(service: &Service) -> Verdict {
-    let steady = service.running == service.desired && service.pending == 0 && service.deployments.len() == 1;
-    match service.primary() {
-        Some(primary) if primary.rollout_state == "FAILED" => Verdict::Failed(primary.reason.clone()),
-        Some(primary) if steady && primary.rollout_state != "IN_PROGRESS" => Verdict::Succeeded,
+fn in_place(service: &Service, task_definition: &str, desired: i32) -> Verdict {
+    let Some(primary) = service.primary() else { return Verdict::Continue };
+    let counts = service.desired == desired && service.running == desired && service.pending == 0;
+    match primary.rollout_state.as_str() {
+        _ if primary.task_definition != task_definition => {
+            Verdict::Superseded(primary.task_definition.clone())
+        }
+        "FAILED" => Verdict::Failed(primary.reason.clone()),
+        "IN_PROGRESS" => Verdict::Continue,
+        _ if counts && service.deployments.len() == 1 => Verdict::Succeeded,
         _ => Verdict::Continue,
     }
 }
@@ -85,7 +106,7 @@ fn by_record(record: &Record, service: &Service, id: &str, created_ms: i64) -> V
             Some(primary)
                 if primary.id == id && primary.rollout_state == "FAILED" && record.rollback.is_none() =>
             {
-                Verdict::Failed(primary.reason.clone())
+                Verdict::Stalled(primary.reason.clone())
             }
             _ => Verdict::Continue,
         },
@@ -99,7 +120,7 @@ fn by_service(service: &Service, id: &str, created_ms: i64, seen: bool) -> Verdi
     match service.deployments.iter().find(|deployment| deployment.id == id) {
         Some(ours) if ours.status == "PRIMARY" => match ours.rollout_state.as_str() {
             "COMPLETED" => Verdict::Succeeded,
-            "FAILED" => Verdict::Failed(ours.reason.clone()),
+            "FAILED" => Verdict::Stalled(ours.reason.clone()),
             _ => Verdict::Continue,
         },
         // A rollback makes the old revision PRIMARY while ours drains, FAILED.
@@ -160,7 +181,7 @@ mod tests {
     fn snapshot(deployments: Vec<Deployment>, record: Option<&str>) -> Snapshot {
         let service = Service { status: "ACTIVE".to_owned(), deployments, ..Service::default() };
         let record = record.map(|status| Record { status: status.to_owned(), ..Record::default() });
-        Snapshot { service: Some(service), record }
+        Snapshot { service: Some(service), record, ..Snapshot::default() }
     }
 
     fn verdict(deployments: Vec<Deployment>, record: Option<&str>) -> Verdict {
@@ -199,7 +220,7 @@ mod tests {
     #[test]
     fn a_first_deployment_that_stalls_has_failed() {
         let stalled = vec![primary(OURS, 100, "FAILED")];
-        assert_eq!(verdict(stalled, Some("IN_PROGRESS")), Verdict::Failed("FAILED it is".to_owned()));
+        assert_eq!(verdict(stalled, Some("IN_PROGRESS")), Verdict::Stalled("FAILED it is".to_owned()));
     }
 
     #[test]
@@ -208,8 +229,14 @@ mod tests {
     }
 
     #[test]
+    fn a_service_that_is_missing_from_an_answer_is_waited_for() {
+        let missing = |seconds| Snapshot { absent: Duration::from_secs(seconds), ..Snapshot::default() };
+        assert_eq!(judge(&goal(true), &missing(1)), Verdict::Continue);
+        assert_eq!(judge(&goal(true), &missing(31)), Verdict::Gone);
+    }
+
+    #[test]
     fn a_deleted_service_is_gone() {
-        assert_eq!(judge(&goal(true), &Snapshot::default()), Verdict::Gone);
         let mut draining = snapshot(Vec::new(), None);
         if let Some(service) = draining.service.as_mut() {
             service.status = "DRAINING".to_owned();
@@ -233,12 +260,19 @@ mod tests {
     }
 
     #[test]
-    fn an_in_place_change_is_done_when_the_counts_agree() {
-        let mut scaled = snapshot(vec![primary("ecs-svc/1", 50, "COMPLETED")], None);
-        assert_eq!(judge(&Goal::InPlace, &scaled), Verdict::Succeeded);
-        if let Some(service) = scaled.service.as_mut() {
-            service.desired = 3;
-        }
-        assert_eq!(judge(&Goal::InPlace, &scaled), Verdict::Continue);
+    fn an_in_place_change_is_done_when_the_counts_are_what_was_asked_for() {
+        let goal = Goal::InPlace { task_definition: "td-of-ecs-svc/1".to_owned(), desired: 3 };
+        let scaled = |desired, running| {
+            let mut snapshot = snapshot(vec![primary("ecs-svc/1", 50, "COMPLETED")], None);
+            if let Some(service) = snapshot.service.as_mut() {
+                (service.desired, service.running) = (desired, running);
+            }
+            snapshot
+        };
+        assert_eq!(judge(&goal, &scaled(3, 3)), Verdict::Succeeded);
+        assert_eq!(judge(&goal, &scaled(3, 1)), Verdict::Continue);
+        assert_eq!(judge(&goal, &scaled(1, 1)), Verdict::Continue, "a read from before the call");
+        let other = snapshot(vec![primary("ecs-svc/9", 50, "COMPLETED")], None);
+        assert_eq!(judge(&goal, &other), Verdict::Superseded("td-of-ecs-svc/9".to_owned()));
     }
 }

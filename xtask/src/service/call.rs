@@ -39,6 +39,7 @@ pub async fn apply(
         ),
         Change::Update(changes) => {
             let service = update(aws, cluster, &wanted.name, changes, registered, network).await?;
+            tag(aws, &service, &changes.tags).await?;
             (Some(service), Done::Changed, format!("updated: {}", changes.words()))
         }
     };
@@ -127,6 +128,16 @@ async fn update(
         .set_force_new_deployment(changes.force.then_some(true));
     let answer = call.send().await.map_err(|error| fault("ecs:UpdateService", name, error))?;
     answer.service().cloned().ok_or_else(|| bug("UpdateService answered without a service"))
+}
+
+async fn tag(aws: &Aws, service: &Service, tags: &[(String, String)]) -> Result<()> {
+    if tags.is_empty() {
+        return Ok(());
+    }
+    let arn = service.service_arn().unwrap_or_default();
+    let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    let answer = aws.ecs.tag_resource().resource_arn(arn).set_tags(Some(tags)).send().await;
+    answer.map(drop).map_err(|error| fault("ecs:TagResource", arn, error))
 }
 
 fn network_configuration(network: &Network) -> Result<NetworkConfiguration> {

@@ -36,11 +36,20 @@ pub struct Changes {
     pub deployment: Option<DeploymentConfiguration>,
     /// Another grace period.
     pub grace_period: Option<i32>,
+    /// Declared tags that are missing or differ: key and value.
+    pub tags: Vec<(String, String)>,
     /// The revision is the same but its last rollout failed, or the user asked for it.
     pub force: bool,
 }
 
 impl Changes {
+    /// Whether ECS replaces tasks for it; the others are changes in place.
+    /// Source: Amazon ECS API Reference, UpdateService.
+    #[must_use]
+    pub fn starts_deployment(&self) -> bool {
+        self.task_definition || self.network || self.platform_version.is_some() || self.force
+    }
+
     /// In the words of deploy.toml.
     #[must_use]
     pub fn words(&self) -> String {
@@ -51,6 +60,7 @@ impl Changes {
             (self.desired_count.is_some(), "desired count"),
             (self.deployment.is_some(), "deployment settings"),
             (self.grace_period.is_some(), "grace period"),
+            (!self.tags.is_empty(), "tags"),
             (self.force, "new deployment forced"),
         ];
         named.iter().filter(|(differs, _)| *differs).map(|(_, word)| *word).collect::<Vec<_>>().join(", ")
@@ -67,7 +77,8 @@ pub enum Conflict {
     Supersede,
 }
 
-/// Decides what has to happen.
+/// Decides what has to happen. `registered` is the task definition to run, if one is registered
+/// that says the same as the file.
 ///
 /// # Errors
 /// What the API cannot change ([`Kind::Preflight`]), or somebody else's rollout in progress
@@ -75,7 +86,7 @@ pub enum Conflict {
 pub fn decide(
     wanted: &config::service::Service,
     current: Option<&CurrentService>,
-    registered: &Registered,
+    registered: Option<&Registered>,
     network: &Network,
     force: bool,
     conflict: Conflict,
@@ -87,7 +98,8 @@ pub fn decide(
     let service = &current.service;
     let primary = service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"));
     let state = primary.and_then(Deployment::rollout_state);
-    let same_definition = service.task_definition() == Some(registered.arn.as_str());
+    let same_definition =
+        registered.is_some_and(|registered| service.task_definition() == Some(registered.arn.as_str()));
     let failed = state == Some(&DeploymentRolloutState::Failed);
     let in_progress = state == Some(&DeploymentRolloutState::InProgress);
     let changes = Changes {
@@ -100,11 +112,10 @@ pub fn decide(
             .health_check_grace_period
             .map(count)
             .filter(|s| Some(*s) != service.health_check_grace_period_seconds()),
+        tags: missing_tags(wanted, service),
         force: force || (same_definition && failed),
     };
-    let starts_deployment =
-        changes.task_definition || changes.network || changes.platform_version.is_some() || changes.force;
-    if in_progress && starts_deployment && conflict == Conflict::Fail {
+    if in_progress && changes.starts_deployment() && conflict == Conflict::Fail {
         return Err(in_the_way(&wanted.name, primary));
     }
     Ok(match changes {
@@ -154,6 +165,16 @@ fn network_differs(service: &aws_sdk_ecs::types::Service, wanted: &Network) -> b
     public != wanted.assign_public_ip || sorted(current.subnets()) != sorted(&wanted.subnets) || groups_differ
 }
 
+fn missing_tags(
+    wanted: &config::service::Service,
+    current: &aws_sdk_ecs::types::Service,
+) -> Vec<(String, String)> {
+    let has = |key: &str, value: &str| {
+        current.tags().iter().any(|tag| (tag.key(), tag.value()) == (Some(key), Some(value)))
+    };
+    wanted.tags.iter().filter(|(key, value)| !has(key, value)).map(|(k, v)| (k.clone(), v.clone())).collect()
+}
+
 fn platform_version(
     wanted: &config::service::Service,
     current: &aws_sdk_ecs::types::Service,
@@ -161,33 +182,25 @@ fn platform_version(
     wanted.platform_version.clone().filter(|version| current.platform_version() != Some(version))
 }
 
-/// The whole configuration to send, if what the file declares differs from what is there.
+/// The whole configuration to send, if what the file declares differs from what is there: all
+/// that it leaves out (strategy, bake time, hooks, alarms) stays as it is.
 fn deployment_configuration(
     wanted: &config::service::Service,
     current: Option<&DeploymentConfiguration>,
 ) -> Option<DeploymentConfiguration> {
     let declared = &wanted.deployment;
-    let breaker_now = current.and_then(DeploymentConfiguration::deployment_circuit_breaker);
-    let differs =
-        |wanted: Option<u32>, now: Option<i32>| wanted.is_some_and(|wanted| Some(count(wanted)) != now);
-    let changed =
-        differs(
-            declared.minimum_healthy_percent,
-            current.and_then(DeploymentConfiguration::minimum_healthy_percent),
-        ) || differs(declared.maximum_percent, current.and_then(DeploymentConfiguration::maximum_percent))
-            || declared
-                .circuit_breaker
-                .is_some_and(|on| on != breaker_now.is_some_and(|breaker| breaker.enable()));
-    if !changed {
-        return None;
+    let now = current.cloned().unwrap_or_else(|| DeploymentConfiguration::builder().build());
+    let mut next = now.clone();
+    next.minimum_healthy_percent =
+        declared.minimum_healthy_percent.map(count).or(now.minimum_healthy_percent);
+    next.maximum_percent = declared.maximum_percent.map(count).or(now.maximum_percent);
+    if let Some(on) = declared.circuit_breaker {
+        // Thresholds that were set by hand stay.
+        let mut breaker = now.deployment_circuit_breaker.clone().unwrap_or_else(|| super::call::breaker(on));
+        (breaker.enable, breaker.rollback) = (on, on);
+        next.deployment_circuit_breaker = Some(breaker);
     }
-    let breaker = declared.circuit_breaker.map(super::call::breaker).or_else(|| breaker_now.cloned());
-    let base = DeploymentConfiguration::builder()
-        .minimum_healthy_percent(
-            declared.minimum_healthy_percent.map(count).or(current?.minimum_healthy_percent()).unwrap_or(100),
-        )
-        .maximum_percent(declared.maximum_percent.map(count).or(current?.maximum_percent()).unwrap_or(200));
-    Some(base.set_deployment_circuit_breaker(breaker).set_alarms(current?.alarms().cloned()).build())
+    (next != now).then_some(next)
 }
 
 /// Numbers of deploy.toml are small: they were checked against AWS's limits.
@@ -249,7 +262,7 @@ mod tests {
 
     fn decided(extra: &str, service: ecs::builders::ServiceBuilder, force: bool) -> Result<Change> {
         let current = CurrentService { service: service.build(), task_definition: None };
-        decide(&wanted(extra), Some(&current), &registered(), &network(), force, Conflict::Fail)
+        decide(&wanted(extra), Some(&current), Some(&registered()), &network(), force, Conflict::Fail)
     }
 
     fn words(change: Result<Change>) -> String {
@@ -268,7 +281,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_created() {
-        let change = decide(&wanted(""), None, &registered(), &network(), false, Conflict::Fail);
+        let change = decide(&wanted(""), None, Some(&registered()), &network(), false, Conflict::Fail);
         assert_eq!(change.expect("no conflict"), Change::Create);
     }
 
@@ -333,7 +346,7 @@ mod tests {
         );
         let current = CurrentService { service: service().build(), task_definition: None };
         let change =
-            decide(&wanted(""), Some(&current), &registered(), &network(), false, Conflict::Supersede);
+            decide(&wanted(""), Some(&current), Some(&registered()), &network(), false, Conflict::Supersede);
         assert_eq!(words(change), "task definition");
     }
 

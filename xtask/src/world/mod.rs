@@ -7,6 +7,7 @@ mod network;
 mod service;
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use serde_json::Value;
 use tokio::try_join;
@@ -14,15 +15,19 @@ use tokio::try_join;
 use crate::aws::Aws;
 use crate::config::Config;
 use crate::error::Result;
+use crate::event::Events;
 use crate::push::RegistryAuth;
 
 pub use ecr::tagged_digest;
+pub use logs::LogGroup;
 pub use network::{Network, Rule, SecurityGroup, Subnet};
-pub use service::{CurrentService, task_definition};
+pub use service::{CurrentService, current, task_definition};
 
 /// A snapshot of the account, as far as deploy.toml speaks of it.
 #[derive(Clone, Debug)]
 pub struct World {
+    /// When it was read.
+    pub at: Instant,
     /// 12 digits.
     pub account: String,
     /// How to log in to the registry.
@@ -31,8 +36,8 @@ pub struct World {
     pub repositories: BTreeMap<String, String>,
     /// Whether the cluster is there and active.
     pub cluster_active: bool,
-    /// Log group name to its retention in days, of those that exist.
-    pub log_groups: BTreeMap<String, Option<u32>>,
+    /// By name, those that exist.
+    pub log_groups: BTreeMap<String, LogGroup>,
     /// Service name to where its tasks go.
     pub networks: BTreeMap<String, Network>,
     /// Service name to the service, of those that exist and are active.
@@ -45,15 +50,26 @@ pub struct World {
 ///
 /// # Errors
 /// A call failed, or the file names a network that is not there.
-pub async fn read(aws: &Aws, config: &Config) -> Result<World> {
+pub async fn read(aws: &Aws, config: &Config, events: &Events) -> Result<World> {
+    let at = Instant::now();
     let (registry, repositories, log_groups, networks, (cluster_active, services), families) = try_join!(
         ecr::registry(aws),
         ecr::repositories(aws, config),
-        logs::groups(aws, config),
-        network::networks(aws, config),
+        logs::groups(aws, config, events),
+        network::networks(aws, config, events),
         service::services(aws, config),
         service::families(aws, config),
     )?;
     let (account, registry) = registry;
-    Ok(World { account, registry, repositories, cluster_active, log_groups, networks, services, families })
+    Ok(World {
+        at,
+        account,
+        registry,
+        repositories,
+        cluster_active,
+        log_groups,
+        networks,
+        services,
+        families,
+    })
 }

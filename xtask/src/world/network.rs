@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{Filter, RouteTable, SecurityGroupRule};
 
+use crate::aws::fault::chain;
 use crate::aws::{Aws, OURS, fault};
 use crate::config::Config;
 use crate::config::service::{Ingress, Security, Service, Source, Subnets};
 use crate::error::{Error, Kind, Result};
+use crate::event::Events;
 
 /// Where a service's tasks go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,13 +53,18 @@ pub struct Rule {
 }
 
 /// Service name to its network.
-pub(super) async fn networks(aws: &Aws, config: &Config) -> Result<BTreeMap<String, Network>> {
-    let each = config.services.iter().map(|service| network(aws, service));
+pub(super) async fn networks(
+    aws: &Aws,
+    config: &Config,
+    events: &Events,
+) -> Result<BTreeMap<String, Network>> {
+    let each = config.services.iter().map(|service| network(aws, service, events));
     futures_util::future::try_join_all(each).await.map(|found| found.into_iter().collect())
 }
 
-async fn network(aws: &Aws, service: &Service) -> Result<(String, Network)> {
-    let (found, groups) = tokio::try_join!(subnets(aws, service), groups_by_name(aws, service))?;
+async fn network(aws: &Aws, service: &Service, events: &Events) -> Result<(String, Network)> {
+    let (found, groups, ()) =
+        tokio::try_join!(subnets(aws, service), groups_by_name(aws, service), groups_exist(aws, service))?;
     let vpcs: BTreeSet<&str> = found.iter().map(|(_, vpc)| vpc.as_str()).collect();
     let mut vpcs = vpcs.into_iter();
     let (Some(vpc), None) = (vpcs.next(), vpcs.next()) else {
@@ -66,7 +73,8 @@ async fn network(aws: &Aws, service: &Service) -> Result<(String, Network)> {
             .hint("a service's tasks live in one VPC: name subnets of one"));
     };
     let group = groups.iter().find(|(_, of)| of == vpc).map(|(id, _)| id.clone());
-    let (routes, security_group) = tokio::try_join!(way_out(aws, service, vpc), with_rules(aws, group))?;
+    let (routes, security_group) =
+        tokio::try_join!(way_out(aws, service, vpc, events), with_rules(aws, group))?;
     let mut subnets: Vec<_> = found.iter().map(|(id, _)| subnet(id, routes.as_deref())).collect();
     subnets.sort();
     Ok((service.name.clone(), Network { vpc: vpc.to_owned(), subnets, security_group }))
@@ -93,7 +101,13 @@ async fn subnets(aws: &Aws, service: &Service) -> Result<Vec<(String, String)>> 
             call.set_filters(Some(filters))
         }
     };
-    let answer = call.send().await.map_err(|error| fault("ec2:DescribeSubnets", &service.name, error))?;
+    let answer = match call.send().await {
+        Ok(answer) => answer,
+        Err(error) if fault::is(&error, "InvalidSubnetID.NotFound") => {
+            return Err(no_subnets(service, &aws.region));
+        }
+        Err(error) => return Err(fault("ec2:DescribeSubnets", &service.name, error)),
+    };
     let pair = |subnet: &aws_sdk_ec2::types::Subnet| {
         Some((subnet.subnet_id()?.to_owned(), subnet.vpc_id()?.to_owned()))
     };
@@ -126,14 +140,43 @@ async fn groups_by_name(aws: &Aws, service: &Service) -> Result<Vec<(String, Str
     Ok(answer.security_groups().iter().filter_map(pair).collect())
 }
 
+/// Existing groups that the file names by ID.
+async fn groups_exist(aws: &Aws, service: &Service) -> Result<()> {
+    let Security::Existing(ids) = &service.security else { return Ok(()) };
+    match aws.ec2.describe_security_groups().set_group_ids(Some(ids.clone())).send().await {
+        Ok(_) => Ok(()),
+        Err(error) if fault::denied(&error) => Ok(()),
+        Err(error) if fault::is(&error, "InvalidGroup.NotFound") => {
+            let message =
+                format!("a group of `service.{}.security-groups` is not in {}", service.name, aws.region);
+            Err(Error::new(Kind::Preflight, message)
+                .caused_by(chain(&error))
+                .hint("`aws ec2 describe-security-groups` lists those of the region: is it the right one?"))
+        }
+        Err(error) => Err(fault("ec2:DescribeSecurityGroups", &ids.join(", "), error)),
+    }
+}
+
 /// The VPC's route tables, where the file leaves the public IP to us.
-async fn way_out(aws: &Aws, service: &Service, vpc: &str) -> Result<Option<Vec<RouteTable>>> {
+async fn way_out(
+    aws: &Aws,
+    service: &Service,
+    vpc: &str,
+    events: &Events,
+) -> Result<Option<Vec<RouteTable>>> {
     if service.assign_public_ip.is_some() {
         return Ok(None);
     }
-    let answer = aws.ec2.describe_route_tables().filters(filter("vpc-id", [vpc])).send().await;
-    let answer = answer.map_err(|error| fault("ec2:DescribeRouteTables", vpc, error))?;
-    Ok(Some(answer.route_tables().to_vec()))
+    match aws.ec2.describe_route_tables().filters(filter("vpc-id", [vpc])).send().await {
+        Ok(answer) => Ok(Some(answer.route_tables().to_vec())),
+        Err(error) if fault::denied(&error) => {
+            events.note(
+                "route tables may not be read: tasks get a public IP only if `assign-public-ip` says so",
+            );
+            Ok(None)
+        }
+        Err(error) => Err(fault("ec2:DescribeRouteTables", vpc, error)),
+    }
 }
 
 /// Whether a subnet's default route is an internet gateway. A subnet without a table of its
@@ -156,11 +199,11 @@ async fn with_rules(aws: &Aws, group: Option<String>) -> Result<Option<SecurityG
     let call = aws.ec2.describe_security_group_rules().filters(filter("group-id", [id.as_str()]));
     let answer = call.send().await.map_err(|error| fault("ec2:DescribeSecurityGroupRules", &id, error))?;
     let ingress = answer.security_group_rules().iter().filter(|rule| rule.is_egress() != Some(true));
-    let rules = ingress.filter_map(|rule| rule_of(rule, &id)).collect();
+    let rules = ingress.filter_map(rule_of).collect();
     Ok(Some(SecurityGroup { id, rules }))
 }
 
-fn rule_of(rule: &SecurityGroupRule, _group: &str) -> Option<Rule> {
+fn rule_of(rule: &SecurityGroupRule) -> Option<Rule> {
     let ours = rule.tags().iter().any(|tag| (tag.key(), tag.value()) == (Some(OURS.0), Some(OURS.1)));
     Some(Rule { id: rule.security_group_rule_id()?.to_owned(), ours, ingress: ingress_of(rule) })
 }

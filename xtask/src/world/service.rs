@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ecs::types::{Service, TaskDefinitionField};
+use aws_sdk_ecs::types::{Service, ServiceField, TaskDefinitionField};
 use serde_json::Value;
 
 use crate::aws::json::Answer;
@@ -35,6 +35,18 @@ pub(super) async fn services(aws: &Aws, config: &Config) -> Result<(bool, BTreeM
     Ok((active, services.into_iter().collect()))
 }
 
+/// A service as it is now, if it exists and is active.
+///
+/// # Errors
+/// A call failed.
+pub async fn current(aws: &Aws, cluster: &str, name: &str) -> Result<Option<CurrentService>> {
+    let found = described(aws, cluster, &[name.to_owned()]).await?;
+    match found.into_iter().find(|service| service.status() == Some("ACTIVE")) {
+        Some(service) => Ok(Some(with_definition(aws, service).await?.1)),
+        None => Ok(None),
+    }
+}
+
 async fn cluster_active(aws: &Aws, cluster: &str) -> Result<bool> {
     let answer = aws.ecs.describe_clusters().clusters(cluster).send().await;
     let answer = answer.map_err(|error| fault("ecs:DescribeClusters", cluster, error))?;
@@ -42,7 +54,15 @@ async fn cluster_active(aws: &Aws, cluster: &str) -> Result<bool> {
 }
 
 async fn described(aws: &Aws, cluster: &str, names: &[String]) -> Result<Vec<Service>> {
-    match aws.ecs.describe_services().cluster(cluster).set_services(Some(names.to_vec())).send().await {
+    match aws
+        .ecs
+        .describe_services()
+        .cluster(cluster)
+        .set_services(Some(names.to_vec()))
+        .include(ServiceField::Tags)
+        .send()
+        .await
+    {
         Ok(answer) => Ok(answer.services().to_vec()),
         Err(error) if fault::is(&error, "ClusterNotFoundException") => Ok(Vec::new()),
         Err(error) => Err(fault("ecs:DescribeServices", &names.join(", "), error)),

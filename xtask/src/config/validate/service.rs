@@ -1,6 +1,7 @@
 //! `[service.NAME]`.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use super::container::containers;
@@ -172,7 +173,7 @@ fn ingress_rule(check: &mut Check<'_>, at: &Path, rule: raw::Ingress) -> Option<
     let from: u16 = check.integer(at, from, 0..=65535)?;
     let to: u16 = check.integer(at, to, i64::from(from)..=65535)?;
     let source = match (rule.cidr, rule.security_group) {
-        (Some(cidr), None) => cidr_source(check, &at.at("cidr"), cidr)?,
+        (Some(cidr), None) => cidr_source(check, &at.at("cidr"), &cidr)?,
         (None, Some(group)) => Source::Group(group),
         _ => {
             check.value(
@@ -188,20 +189,22 @@ fn ingress_rule(check: &mut Check<'_>, at: &Path, rule: raw::Ingress) -> Option<
     Some(Ingress { protocol, ports: (from, to), source, description: rule.description })
 }
 
-fn cidr_source(check: &mut Check<'_>, at: &Path, cidr: String) -> Option<Source> {
-    let (address, length) = cidr.split_once('/').unwrap_or((&cidr, ""));
-    let address: Option<std::net::IpAddr> = address.parse().ok();
-    let length: Option<u8> = length.parse().ok();
-    match (address, length) {
-        (Some(std::net::IpAddr::V4(_)), Some(0..=32)) => Some(Source::Ipv4(cidr)),
-        (Some(std::net::IpAddr::V6(_)), Some(0..=128)) => Some(Source::Ipv6(cidr)),
+/// As AWS writes it: without the bits that the length leaves out.
+/// Source: Amazon EC2 API Reference, AuthorizeSecurityGroupIngress (`100.68.0.18/18` becomes `100.68.0.0/18`).
+fn cidr_source(check: &mut Check<'_>, at: &Path, cidr: &str) -> Option<Source> {
+    let (address, length) = cidr.split_once('/').unwrap_or((cidr, ""));
+    match (address.parse(), length.parse::<u32>()) {
+        (Ok(IpAddr::V4(address)), Ok(length @ 0..=32)) => {
+            let mask = u32::MAX.checked_shl(32 - length).unwrap_or(0);
+            Some(Source::Ipv4(format!("{}/{length}", Ipv4Addr::from(u32::from(address) & mask))))
+        }
+        (Ok(IpAddr::V6(address)), Ok(length @ 0..=128)) => {
+            let mask = u128::MAX.checked_shl(128 - length).unwrap_or(0);
+            Some(Source::Ipv6(format!("{}/{length}", Ipv6Addr::from(u128::from(address) & mask))))
+        }
         _ => {
-            check.value(
-                at,
-                format!("`{cidr}` is not a CIDR block"),
-                "",
-                ["such as `10.0.0.0/16` or `203.0.113.7/32`".to_owned()],
-            );
+            let help = "such as `10.0.0.0/16` or `203.0.113.7/32`".to_owned();
+            check.value(at, format!("`{cidr}` is not a CIDR block"), "", [help]);
             None
         }
     }

@@ -1,0 +1,123 @@
+//! One service: its task definition, the one call, and the rollout that it starts.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Deployed, Options};
+use crate::aws::Aws;
+use crate::config::service::Service;
+use crate::ensure::Network;
+use crate::error::{Kind, Result};
+use crate::event::Events;
+use crate::push::PushedImage;
+use crate::register::{self, Registered};
+use crate::render;
+use crate::rollout::{self, Known, Watch};
+use crate::service::{self, Change, Conflict};
+use crate::world::{self, CurrentService, World};
+
+/// What the steps before made, for all services.
+#[derive(Clone, Copy)]
+pub(super) struct Run<'a> {
+    pub(super) aws: &'a Aws,
+    pub(super) cluster: &'a str,
+    pub(super) world: &'a World,
+    pub(super) images: &'a BTreeMap<String, PushedImage>,
+    pub(super) options: Options,
+    pub(super) events: &'a Events,
+}
+
+/// How old the reading of a service may be when it is decided on: a build may have taken
+/// minutes, and another client may have deployed meanwhile.
+const FRESH: Duration = Duration::from_secs(1);
+
+impl Run<'_> {
+    /// Brings the service to what the file says.
+    pub(super) async fn service(&self, wanted: &Service, network: &Network) -> Result<Deployed> {
+        let context =
+            render::Context { region: &self.aws.region, account: &self.world.account, images: self.images };
+        let definition = render::task_definition(wanted, context);
+        let current = self.current(&wanted.name).await?;
+        let network = network.or_current(current.as_ref());
+        let runs = current.as_ref().and_then(|current| current.task_definition.as_ref());
+        let candidates: Vec<_> = runs.into_iter().chain(self.world.families.get(&wanted.family)).collect();
+        let reuse = register::reusable(&definition, &candidates);
+        let change = self.decide(wanted, current.as_ref(), reuse.as_ref(), &network).await?;
+        let registered = register::register(self.aws, &definition, reuse, self.events).await?;
+        self.carry_out(wanted, current.as_ref(), &change, &registered, &network).await
+    }
+
+    async fn current(&self, name: &str) -> Result<Option<CurrentService>> {
+        if self.world.at.elapsed() > FRESH {
+            return world::current(self.aws, self.cluster, name).await;
+        }
+        Ok(self.world.services.get(name).cloned())
+    }
+
+    /// A rollout in progress that only crashes is nobody's to wait for: it is superseded.
+    async fn decide(
+        &self,
+        wanted: &Service,
+        current: Option<&CurrentService>,
+        reuse: Option<&Registered>,
+        network: &Network,
+    ) -> Result<Change> {
+        let Options { force, conflict, .. } = self.options;
+        let decided = service::decide(wanted, current, reuse, network, force, conflict);
+        match (decided, current) {
+            (Err(error), Some(current)) if error.kind == Kind::Conflict => {
+                let definition = current.service.task_definition().unwrap_or_default();
+                if !rollout::crashes(self.aws, self.cluster, &wanted.name, definition).await {
+                    return Err(error);
+                }
+                let definition = register::short(definition);
+                self.events
+                    .note(format!("the rollout of {definition} in progress only crashes: it is superseded"));
+                service::decide(wanted, Some(current), reuse, network, force, Conflict::Supersede)
+            }
+            (decided, _) => decided,
+        }
+    }
+
+    async fn carry_out(
+        &self,
+        wanted: &Service,
+        current: Option<&CurrentService>,
+        change: &Change,
+        registered: &Registered,
+        network: &Network,
+    ) -> Result<Deployed> {
+        let Self { aws, cluster, events, .. } = *self;
+        let before = match change {
+            Change::None => None,
+            change => rollout::known(aws, cluster, &wanted.name, cannot_be_ours(change)).await?,
+        };
+        let answer = service::apply(aws, cluster, wanted, change, registered, network, events).await?;
+        let was = current.map(|current| &current.service);
+        let now = match (change, answer.as_ref().or(was)) {
+            (Change::None, _) | (_, None) => {
+                return Ok(deployed(wanted, registered, false, was.map_or(0, |was| was.running_count())));
+            }
+            (_, Some(now)) => now,
+        };
+        let start = rollout::start(now, was, &registered.arn);
+        let timeout = self.options.timeout.unwrap_or(wanted.deployment.timeout);
+        let watch = Watch { cluster, service: &wanted.name, registered, start, before, timeout };
+        let running = rollout::watch(aws, &watch, events).await?;
+        Ok(deployed(wanted, registered, answer.is_some(), running))
+    }
+}
+
+/// A change that starts no deployment goes along with the one in progress, if there is one.
+fn cannot_be_ours(change: &Change) -> Known {
+    match change {
+        Change::Update(changes) if changes.starts_deployment() => Known::All,
+        Change::Create => Known::All,
+        _ => Known::Finished,
+    }
+}
+
+fn deployed(wanted: &Service, registered: &Registered, changed: bool, running: i32) -> Deployed {
+    let task_definition = registered.short().to_owned();
+    Deployed { service: wanted.name.clone(), task_definition, changed, running }
+}

@@ -1,0 +1,101 @@
+//! Tasks that start and die alike: what the circuit breaker does not see, since it counts only
+//! tasks that never reach RUNNING and failed health checks.
+//! Source: Amazon ECS Developer Guide, "How the Amazon ECS deployment circuit breaker detects failures".
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ecs::types::{Task, TaskStopCode};
+
+use super::evidence;
+use crate::aws::Aws;
+
+/// How a task died: what is alike in a crash loop.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Death {
+    /// The container that ended it, as far as it is known.
+    pub(super) container: String,
+    /// Its exit code, if it ran.
+    pub(super) exit_code: Option<i32>,
+    /// Why, where no container ran.
+    pub(super) reason: String,
+}
+
+/// The death of a task that counts as a crash: only of its own doing.
+pub(super) fn death(task: &Task) -> Option<Death> {
+    let started = match task.stop_code()? {
+        TaskStopCode::EssentialContainerExited => true,
+        TaskStopCode::TaskFailedToStart => false,
+        _ => return None,
+    };
+    let ended = task.containers().iter().find(|container| container.exit_code().is_some());
+    let failed =
+        task.containers().iter().find(|container| container.exit_code().is_some_and(|code| code != 0));
+    let container = failed.or(ended);
+    Some(Death {
+        container: container.and_then(|one| one.name()).unwrap_or_default().to_owned(),
+        exit_code: container.and_then(|one| one.exit_code()),
+        reason: if started { String::new() } else { task.stopped_reason().unwrap_or_default().to_owned() },
+    })
+}
+
+/// The death that came so often that the next task will die of it too: three times, in a larger
+/// service as often as half its tasks.
+pub(super) fn looping(tasks: &[Task], desired: i32) -> Option<(Death, usize)> {
+    let limit = usize::try_from((desired + 1) / 2).unwrap_or(0).max(3);
+    let mut counts: BTreeMap<Death, usize> = BTreeMap::new();
+    for death in tasks.iter().filter_map(death) {
+        *counts.entry(death).or_default() += 1;
+    }
+    counts.into_iter().filter(|(_, count)| *count >= limit).max_by_key(|(_, count)| *count)
+}
+
+/// Whether tasks of this definition crash again and again. Unreadable tasks do not.
+pub async fn crashes(aws: &Aws, cluster: &str, service: &str, definition: &str) -> bool {
+    let tasks = evidence::stopped(aws, cluster, service, definition).await.unwrap_or_default();
+    looping(&tasks, 0).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_ecs::types::Container;
+
+    fn task(code: TaskStopCode, exit: i32) -> Task {
+        let container = Container::builder().name("app").exit_code(exit).build();
+        Task::builder().stop_code(code).stopped_reason("why").containers(container).build()
+    }
+
+    fn crashed(exit: i32) -> Task {
+        task(TaskStopCode::EssentialContainerExited, exit)
+    }
+
+    #[test]
+    fn three_alike_are_a_loop() {
+        let tasks = [crashed(3), crashed(3), crashed(3)];
+        let (death, count) = looping(&tasks, 2).expect("a loop");
+        assert_eq!((death.container.as_str(), death.exit_code, count), ("app", Some(3), 3));
+        assert_eq!(looping(&tasks[..2], 2), None);
+    }
+
+    #[test]
+    fn deaths_that_differ_are_none() {
+        assert_eq!(looping(&[crashed(1), crashed(2), crashed(3)], 2), None);
+    }
+
+    #[test]
+    fn a_larger_service_needs_more() {
+        let tasks = [crashed(3), crashed(3), crashed(3)];
+        assert_eq!(looping(&tasks, 8), None);
+    }
+
+    #[test]
+    fn tasks_that_others_stop_do_not_count() {
+        for code in [
+            TaskStopCode::UserInitiated,
+            TaskStopCode::ServiceSchedulerInitiated,
+            TaskStopCode::SpotInterruption,
+        ] {
+            assert_eq!(death(&task(code, 137)), None);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! A verdict that is not success, as an error.
+
+use super::snapshot::{Service, Snapshot};
+use super::verdict::{Goal, Verdict};
+use super::{Watch, evidence};
+use crate::aws::Aws;
+use crate::error::{Error, Kind};
+use crate::event::Events;
+use crate::register::short;
+
+/// Makes the error, with what is left of the tasks that failed.
+pub(super) async fn failed(
+    aws: &Aws,
+    watch: &Watch<'_>,
+    verdict: Verdict,
+    goal: &Goal,
+    snapshot: &Snapshot,
+    events: &Events,
+) -> Error {
+    let definition = watch.registered.short();
+    let service = watch.service;
+    let serving = serving(goal, snapshot);
+    let error = match &verdict {
+        Verdict::RolledBack(reason) => {
+            let now = serving.unwrap_or("the old revision");
+            Error::new(Kind::RolledBack, format!("`{definition}` failed on service `{service}`: {reason}"))
+                .hint(format!("rolled back: `{now}` serves"))
+        }
+        Verdict::Failed(reason) | Verdict::Stalled(reason) => {
+            Error::new(Kind::Failed, format!("`{definition}` failed on service `{service}`: {reason}"))
+                .hint("nothing was rolled back: fix the cause and deploy again")
+        }
+        Verdict::Superseded(other) => {
+            let other = short(other);
+            Error::new(
+                Kind::Conflict,
+                format!("`{definition}` was superseded by `{other}` on service `{service}`"),
+            )
+            .hint("another client started a deployment while this one was in progress")
+        }
+        Verdict::Gone => Error::new(
+            Kind::Conflict,
+            format!("service `{service}` was deleted while `{definition}` rolled out"),
+        )
+        .hint("deploy again to create it"),
+        Verdict::Continue | Verdict::Succeeded => {
+            let seconds = watch.timeout.as_secs();
+            let waited = if seconds.is_multiple_of(60) {
+                format!("{} min", seconds / 60)
+            } else {
+                format!("{seconds} s")
+            };
+            Error::new(
+                Kind::TimedOut,
+                format!("`{definition}` is not up on service `{service}` after {waited}"),
+            )
+            .hint("the rollout goes on: run again to follow it")
+            .hint("to wait longer: `deployment.timeout-minutes`, or `--timeout SECONDS`")
+        }
+    };
+    match evidence::gather(aws, watch, events).await {
+        Some(evidence) => error.detail(evidence),
+        None => error,
+    }
+}
+
+/// What serves now, if the service's list says something else than our own deployment: it may lag.
+fn serving<'s>(goal: &Goal, snapshot: &'s Snapshot) -> Option<&'s str> {
+    let primary = snapshot.service.as_ref().and_then(Service::primary)?;
+    let ours = matches!(goal, Goal::Deployment { id, .. } if *id == primary.id);
+    (!ours).then(|| short(&primary.task_definition))
+}

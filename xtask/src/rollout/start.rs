@@ -1,0 +1,92 @@
+//! What a call started, read from its answer. Pure.
+
+use aws_sdk_ecs::types::{Deployment, DeploymentRolloutState, Service};
+
+/// What is to be watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// A deployment.
+    Deployment {
+        /// `ecs-svc/…`
+        id: String,
+        /// Milliseconds since 1970, by AWS's clock.
+        created_ms: i64,
+        /// ARN of its service deployment, if the answer told it.
+        record: Option<String>,
+    },
+    /// Nothing but a change of counts.
+    InPlace {
+        /// Tasks there are to be.
+        desired: i32,
+    },
+}
+
+/// Reads the answer of CreateService or UpdateService, or of DescribeServices if no call was made.
+/// `before` is the service as it was before the call. A deployment of `definition` that is in
+/// progress is watched even if the call did not start it: it is part of what was asked for.
+#[must_use]
+pub fn start(answer: &Service, before: Option<&Service>, definition: &str) -> Start {
+    let in_place = Start::InPlace { desired: answer.desired_count() };
+    let Some(primary) = primary(answer) else { return in_place };
+    let fresh = before.and_then(self::primary).and_then(Deployment::id) != primary.id();
+    let in_progress = primary.rollout_state() == Some(&DeploymentRolloutState::InProgress);
+    if primary.task_definition() != Some(definition) || !(fresh || in_progress) {
+        return in_place;
+    }
+    let known = before.and_then(Service::current_service_deployment);
+    let record = answer.current_service_deployment().filter(|arn| !fresh || known != Some(arn));
+    Start::Deployment {
+        id: primary.id().unwrap_or_default().to_owned(),
+        created_ms: primary.created_at().and_then(|at| at.to_millis().ok()).unwrap_or_default(),
+        record: record.map(str::to_owned),
+    }
+}
+
+fn primary(service: &Service) -> Option<&Deployment> {
+    service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(id: &str, state: DeploymentRolloutState, record: &str) -> Service {
+        let primary =
+            Deployment::builder().id(id).status("PRIMARY").task_definition("td:2").rollout_state(state);
+        let service = Service::builder().desired_count(4).deployments(primary.build());
+        service.current_service_deployment(record).build()
+    }
+
+    fn deployment(id: &str, record: Option<&str>) -> Start {
+        Start::Deployment { id: id.to_owned(), created_ms: 0, record: record.map(str::to_owned) }
+    }
+
+    use DeploymentRolloutState::{Completed, InProgress};
+
+    #[test]
+    fn a_new_primary_is_what_the_call_started() {
+        let before = service("1", Completed, "a");
+        assert_eq!(start(&service("2", InProgress, "b"), Some(&before), "td:2"), deployment("2", Some("b")));
+        assert_eq!(start(&service("2", InProgress, "b"), None, "td:2"), deployment("2", Some("b")));
+    }
+
+    #[test]
+    fn a_record_that_was_there_before_is_not_ours() {
+        let before = service("1", Completed, "a");
+        assert_eq!(start(&service("2", InProgress, "a"), Some(&before), "td:2"), deployment("2", None));
+    }
+
+    #[test]
+    fn a_primary_that_stays_is_a_change_in_place_or_one_to_follow() {
+        let before = service("1", Completed, "a");
+        assert_eq!(start(&before, Some(&before), "td:2"), Start::InPlace { desired: 4 });
+        let running = service("1", InProgress, "a");
+        assert_eq!(start(&running, Some(&running), "td:2"), deployment("1", Some("a")));
+    }
+
+    #[test]
+    fn a_deployment_of_another_definition_is_not_ours() {
+        let other = service("9", InProgress, "z");
+        assert_eq!(start(&other, None, "td:7"), Start::InPlace { desired: 4 });
+    }
+}
