@@ -35,7 +35,8 @@ pub fn vpc(config: &Map<String, Value>) -> Option<Vpc> {
     serde_json::from_value(value.clone()).ok()
 }
 
-/// Whether the network configuration fits the definition's network mode (observed messages).
+/// Whether the network configuration fits the definition's network mode (observed: getmoto/moto's `ecs/models.py`,
+/// docker-archive/compose-cli#996, public Terraform logs; the groups' limit is assumed from the subnets').
 pub fn validate(definition: &Definition, config: &mut Map<String, Value>) -> Result<(), ApiError> {
     let refuse = |why: &str| Err(ApiError::new("InvalidParameterException", why));
     let awsvpc = definition.text("networkMode") == Some("awsvpc");

@@ -171,7 +171,7 @@ fn ended(task: &mut Task, name: &str, exit: Option<(i64, bool)>, now: f64) {
     if let Some((code, oom_killed)) = exit {
         container.exit_code = Some(code);
         if oom_killed {
-            // observed
+            // observed: `DescribeTasks` output in public
             container.reason = Some("OutOfMemoryError: Container killed due to memory usage".into());
         }
     }
