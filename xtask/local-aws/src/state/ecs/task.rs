@@ -119,6 +119,9 @@ pub struct Interface {
     pub mac: String,
     /// Private IPv4 address.
     pub address: String,
+    /// Public IPv4 address, if one was asked for: a stand-in that nothing listens at.
+    #[serde(default)]
+    pub public: Option<String>,
     /// Availability zone of the subnet.
     pub zone: String,
 }
