@@ -68,11 +68,6 @@ impl Proxy {
         self.listening.borrow().clone()
     }
 
-    /// The same, and every change of it.
-    pub fn subscribe(&self) -> watch::Receiver<Vec<Listening>> {
-        self.listening.clone()
-    }
-
     /// The backends that new connections may go to. Once one has left this set, no connection is
     /// made to it any more: the moment to tell its task to stop.
     pub fn routed(&self) -> watch::Receiver<BTreeSet<SocketAddr>> {

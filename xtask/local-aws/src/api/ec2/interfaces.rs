@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::select::{Resource, describe_input, one, select};
 use crate::cloud::{ACCOUNT, Cloud};
 use crate::error::ApiError;
-use crate::state::ec2::Tags;
 use crate::state::ecs::task::{Interface, Last, Task};
 use crate::state::ecs::{Ecs, network};
 
@@ -66,10 +65,6 @@ impl Resource for Attached {
 
     fn id(&self) -> &str {
         &self.interface.id
-    }
-
-    fn tags(&self) -> Option<&Tags> {
-        None
     }
 
     fn values(&self, filter: &str) -> Vec<String> {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::operations;
+use crate::api::tags::{OneResource, UntagResource};
 use crate::cloud::Cloud;
 use crate::error::ApiError;
 
@@ -46,8 +47,8 @@ operations! {
         ListTasks(tasks::List),
         DescribeTasks(tasks::Describe),
         TagResource(tags::Tag),
-        UntagResource(tags::Untag),
-        ListTagsForResource(tags::List),
+        UntagResource(UntagResource),
+        ListTagsForResource(OneResource),
     }
 }
 

@@ -14,6 +14,7 @@ mod tags;
 use serde_json::{Value, json};
 
 use super::operations;
+use crate::api::tags::{OneResource, UntagResource};
 use crate::cloud::Cloud;
 use crate::error::{ApiError, Fault};
 use crate::state::logs::LogsError;
@@ -33,8 +34,8 @@ operations! {
         GetLogEvents(events::GetLogEvents),
         FilterLogEvents(events::FilterLogEvents),
         TagResource(tags::TagResource),
-        UntagResource(tags::UntagResource),
-        ListTagsForResource(tags::OneResource),
+        UntagResource(UntagResource),
+        ListTagsForResource(OneResource),
         TagLogGroup(tags::TagLogGroup),
         UntagLogGroup(tags::UntagLogGroup),
         ListTagsLogGroup(groups::OneGroup),
