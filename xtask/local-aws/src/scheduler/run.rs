@@ -85,7 +85,8 @@ async fn pull<E: Engine>(context: &Context<E>, task: &str, container: &str) -> O
     }
 }
 
-/// Observed: `stoppedReason` of tasks whose image is not there.
+/// Observed: `stoppedReason` of tasks whose image is not there; the reference comes twice. The prefix of the others
+/// is documented: "Stopped task error codes".
 fn pull_reason(image: &str, error: &EngineError) -> String {
     match error {
         EngineError::ImageNotFound(_) => format!(

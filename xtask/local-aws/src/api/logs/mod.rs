@@ -93,7 +93,7 @@ fn constraint(member: &str, value: impl std::fmt::Display, rule: &str) -> ApiErr
 }
 
 impl From<LogsError> for ApiError {
-    /// Observed, all of them: the operations' own messages.
+    /// Observed: aws-robotics/cloudwatchlogs-ros1#1, aws/amazon-cloudwatch-agent#679, mentum/lawgs#11.
     fn from(error: LogsError) -> Self {
         let exists = |message: &str| Self::new("ResourceAlreadyExistsException", message);
         let missing = |message: &str| Self::new("ResourceNotFoundException", message);
