@@ -22,6 +22,8 @@ pub(super) struct FakeEngine {
     events: broadcast::Sender<EngineEvent>,
     /// A list takes this.
     lists: Arc<tokio::sync::Mutex<()>>,
+    /// A pull takes this.
+    pulls: Arc<tokio::sync::Mutex<()>>,
     /// Published for every port: a listener of the test's.
     backend: std::net::SocketAddr,
 }
@@ -33,6 +35,7 @@ impl FakeEngine {
             environments: Mutex::default(),
             events: broadcast::channel(100).0,
             lists: Arc::default(),
+            pulls: Arc::default(),
             backend,
         })
     }
@@ -40,6 +43,11 @@ impl FakeEngine {
     /// No list is answered until this is dropped.
     pub(super) async fn hold_lists(&self) -> OwnedMutexGuard<()> {
         Arc::clone(&self.lists).lock_owned().await
+    }
+
+    /// No pull ends until this is dropped.
+    pub(super) async fn hold_pulls(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.pulls).lock_owned().await
     }
 
     /// What is there, holders included.
@@ -95,6 +103,7 @@ impl FakeEngine {
 
 impl Engine for FakeEngine {
     async fn ensure_image(&self, reference: &str) -> Result<ImageFacts, EngineError> {
+        let _free = self.pulls.lock().await;
         if reference.contains("missing") {
             return Err(EngineError::ImageNotFound(reference.to_owned()));
         }

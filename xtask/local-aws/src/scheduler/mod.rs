@@ -148,10 +148,11 @@ impl<E: Engine> Scheduler<E> {
             return;
         }
         let (task, step) = key.clone();
-        // What is still being made cannot be removed yet.
+        // What is still being made cannot be removed yet; a pull makes nothing of the task's.
         let mut pumps = Vec::new();
         if step == Step::Remove {
-            if self.under_way.iter().any(|(other, _)| *other == task) {
+            let makes = |(other, step): &(String, Step)| *other == task && !matches!(step, Step::Pull(_));
+            if self.under_way.iter().any(makes) {
                 return;
             }
             pumps.extend(self.pumps.extract_if(.., |(of, _), _| *of == task).map(|(_, pump)| pump));

@@ -18,6 +18,7 @@ use crate::cloud::{Cloud, Options, lock, system_clock};
 use crate::engine::{Observed, Status};
 use crate::routes::Route;
 use crate::state::ecs::Timing;
+use crate::state::ecs::task::Last;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -154,6 +155,27 @@ async fn a_task_is_stopped_once_no_new_connection_goes_to_it() -> Outcome {
     assert!(engine.observed().iter().all(runs));
     plane.routed.send_replace(BTreeSet::new());
     plane.until("removed", |_| engine.observed().is_empty()).await?;
+    plane.stop().await
+}
+
+#[tokio::test]
+async fn a_slow_pull_does_not_keep_a_task_from_stopping() -> Outcome {
+    let (dir, _listener, engine, logs) = world().await?;
+    let free = engine.hold_pulls().await;
+    let plane = Plane::start(dir.path(), &engine, &logs)?;
+    plane.create(&json!({"name": "a", "image": "missing:1"}), 1)?;
+    let pulls = |last| plane.cloud.ecs().tasks.values().any(|t| t.last == last);
+    plane.until("pulling", |_| pulls(Last::Pending)).await?;
+    plane
+        .cloud
+        .ecs()
+        .update_service(&members(json!({"cluster": "c", "service": "s", "desiredCount": 0})), 0.0)?;
+    plane.cloud.ecs_changed();
+    plane.until("stopped", |_| pulls(Last::Stopped)).await?;
+    assert!(engine.observed().is_empty());
+    drop(free);
+    plane.until_steady().await?;
+    assert!(plane.stopped_reasons().iter().all(|r| r.starts_with("Scaling activity initiated by")));
     plane.stop().await
 }
 

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::select::{Resource, describe_input, one, select};
 use crate::cloud::{ACCOUNT, Cloud};
 use crate::error::ApiError;
+use crate::state::ecs::Ecs;
 use crate::state::ecs::task::{Interface, Last, Task};
-use crate::state::ecs::{Ecs, network};
 
 describe_input!(DescribeNetworkInterfaces, "NetworkInterfaceId");
 
@@ -170,29 +170,22 @@ fn live(ecs: &Ecs) -> impl Iterator<Item = (&Task, &Interface)> {
 
 // ECS's lock is let go before EC2's is taken.
 fn attached(cloud: &Cloud) -> Vec<Attached> {
-    let found: Vec<(Interface, Vec<String>, String)> = {
+    let found: Vec<(Interface, String)> = {
         let ecs = cloud.ecs();
         let description = |task: &Task| format!("{}/{}", task.cluster, task.id);
-        live(&ecs).map(|(task, i)| (i.clone(), configured_groups(&ecs, task), description(task))).collect()
+        live(&ecs).map(|(task, i)| (i.clone(), description(task))).collect()
     };
     cloud.ec2().read(|ec2| {
         let named =
             |id: &String| (id.clone(), ec2.security_group(id).map(|g| g.name.clone()).unwrap_or_default());
         let default = || ec2.default_group().map(|group| group.id.clone()).into_iter().collect();
-        let attach = |(interface, groups, description): (Interface, Vec<String>, String)| {
-            let groups: Vec<String> = if groups.is_empty() { default() } else { groups };
+        let attach = |(interface, description): (Interface, String)| {
+            let groups: Vec<String> =
+                if interface.groups.is_empty() { default() } else { interface.groups.clone() };
             let groups = groups.iter().map(named).collect();
             let region = cloud.region().to_owned();
             Attached { interface, region, vpc: ec2.vpc.id.clone(), groups, description }
         };
         found.into_iter().map(attach).collect()
     })
-}
-
-fn configured_groups(ecs: &Ecs, task: &Task) -> Vec<String> {
-    let service = task.service.as_ref().and_then(|name| ecs.service(&task.cluster, name));
-    let revision = service.and_then(|service| service.current_revision());
-    let vpc =
-        revision.and_then(|revision| network::vpc(&revision.config)).or_else(|| network::vpc(&task.body));
-    vpc.map(|vpc| vpc.security_groups).unwrap_or_default()
 }

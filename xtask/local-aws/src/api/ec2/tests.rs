@@ -209,6 +209,7 @@ async fn groups_come_in_pages() {
 /// Runs a task, whose interface that is; the answer's only entry.
 async fn interface_of_a_task(assign_public_ip: &str) -> (Account, Value) {
     let account = Account::new();
+    let group = account.group("web").await;
     {
         let mut ecs = account.cloud.ecs();
         let members = |value: Value| value.as_object().cloned().unwrap_or_default();
@@ -218,7 +219,9 @@ async fn interface_of_a_task(assign_public_ip: &str) -> (Account, Value) {
             "memory": "512", "containerDefinitions": [{"name": "a", "image": "a"}],
         });
         ecs.register(members(definition), 1.0).expect("a definition");
-        let network = json!({"subnets": ["subnet-1"], "assignPublicIp": assign_public_ip});
+        let network = json!({
+            "subnets": ["subnet-1"], "securityGroups": [group], "assignPublicIp": assign_public_ip,
+        });
         let run = json!({
             "taskDefinition": "f", "launchType": "FARGATE", "networkConfiguration": {"awsvpcConfiguration": network},
         });
@@ -251,4 +254,13 @@ async fn a_task_that_did_not_ask_shows_none() {
     let (_, interface) = interface_of_a_task("DISABLED").await;
     assert!(interface.get("association").is_none());
     assert!(interface["privateIpAddressesSet"][0].get("association").is_none());
+}
+
+#[tokio::test]
+async fn the_groups_of_a_task_that_somebody_runs_are_in_use() {
+    let (account, interface) = interface_of_a_task("DISABLED").await;
+    assert_eq!(interface["groupSet"][0]["groupName"], "web");
+    let id = interface["groupSet"][0]["groupId"].as_str().expect("an ID");
+    let refused = account.refused("DeleteSecurityGroup", &format!("GroupId={id}")).await;
+    assert!(refused.starts_with("DependencyViolation: "), "{refused}");
 }

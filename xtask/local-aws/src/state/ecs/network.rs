@@ -85,6 +85,7 @@ impl Ecs {
             public: public.then(|| public_address(&id)),
             id,
             subnet,
+            groups: vpc.security_groups,
             mac: mac(&self.ids.hex(10)),
             address: address(&facts.cidr, &host),
             zone: facts.zone,

@@ -142,6 +142,13 @@ fn run_if_started(task: &mut Task, now: f64) {
 }
 
 fn failed(task: &mut Task, container: Option<String>, reason: String, now: f64) {
+    if !task.wanted() {
+        // It is stopped for another reason. Without a holder there is nothing to wait for.
+        if task.last == Last::Provisioning {
+            task.last = Last::Deprovisioning;
+        }
+        return;
+    }
     if let Some(name) = container {
         for container in task.containers.iter_mut().filter(|c| c.name == name) {
             container.reason = Some(reason.clone());

@@ -99,6 +99,16 @@ fn a_task_that_is_stopped_while_it_is_made_goes_away() {
 }
 
 #[test]
+fn a_task_that_is_stopped_while_it_cannot_be_made_goes_away_too() {
+    let mut world = World::new();
+    let task = chain(&mut world);
+    world.ecs.stop(&task, Stop::by_user(Some("enough".into())), 1.0);
+    world.ecs.apply(&task, Outcome::Failed(None, "the engine is away".into()), 2.0);
+    assert_eq!(steps(&world), [Step::Remove]);
+    assert_eq!(world.ecs.tasks[&task].stop.as_ref().map(|s| s.reason.as_str()), Some("enough"));
+}
+
+#[test]
 fn an_interface_is_described() {
     let mut world = World::new();
     let definition = world.register(Program::Runs);
