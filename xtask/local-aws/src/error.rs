@@ -3,8 +3,6 @@
 
 use std::fmt;
 
-use serde_json::{Map, Value};
-
 /// Whose fault it is, which each protocol turns into a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -27,27 +25,18 @@ pub struct ApiError {
     pub message: String,
     /// Whose fault it is.
     pub fault: Fault,
-    /// Further members of the error's shape (JSON protocols only).
-    pub extra: Map<String, Value>,
 }
 
 impl ApiError {
     /// A client error.
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into(), fault: Fault::Client, extra: Map::new() }
+        Self { code: code.into(), message: message.into(), fault: Fault::Client }
     }
 
     /// The same error as another's fault.
     #[must_use]
     pub fn with_fault(mut self, fault: Fault) -> Self {
         self.fault = fault;
-        self
-    }
-
-    /// Adds a member of the error's shape.
-    #[must_use]
-    pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
-        self.extra.insert(member.to_owned(), value.into());
         self
     }
 

@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Request;
@@ -105,8 +106,9 @@ pub async fn serve_on<E: Engine>(
 ) -> io::Result<()> {
     cloud.set_endpoint(listener.local_addr()?);
     let stop = CancellationToken::new();
-    let (scheduler, routes) = Scheduler::new(cloud.clone(), engine, sink);
+    let (published, routes) = watch::channel(Vec::new());
     let proxy = Arc::new(Proxy::start(routes, cloud.state_dir()));
+    let scheduler = Scheduler::new(cloud.clone(), engine, sink, published, proxy.routed());
     let stopped = stop.clone();
     let scheduler = tokio::spawn(scheduler.run(async move { stopped.cancelled().await }));
     let on_request = stop.clone();

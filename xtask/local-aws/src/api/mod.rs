@@ -15,6 +15,7 @@ mod network;
 mod operations;
 pub mod paging;
 pub mod sts;
+mod tags;
 
 pub(crate) use operations::operations;
 

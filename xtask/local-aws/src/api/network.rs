@@ -6,8 +6,8 @@ use crate::cloud::Cloud;
 use crate::error::ApiError;
 use crate::state::ecs::network::{Subnet, Vpc};
 
-/// The subnets of a configuration, all of which must exist, as must its security groups (the
-/// subnets' message is observed, the groups' is assumed from it).
+/// The subnets of a configuration, all of which must exist, as must its security groups (observed:
+/// getmoto/moto's `ecs/models.py`, and public logs in which several IDs stand in the brackets).
 pub(super) fn check(cloud: &Cloud, vpc: &Vpc) -> Result<BTreeMap<String, Subnet>, ApiError> {
     cloud.ec2().read(|ec2| {
         if let Some(id) = vpc.security_groups.iter().find(|id| ec2.security_group(id).is_none()) {

@@ -68,11 +68,6 @@ impl Proxy {
         self.listening.borrow().clone()
     }
 
-    /// The same, and every change of it.
-    pub fn subscribe(&self) -> watch::Receiver<Vec<Listening>> {
-        self.listening.clone()
-    }
-
     /// The backends that new connections may go to. Once one has left this set, no connection is
     /// made to it any more: the moment to tell its task to stop.
     pub fn routed(&self) -> watch::Receiver<BTreeSet<SocketAddr>> {
@@ -113,7 +108,9 @@ async fn follow(mut routes: watch::Receiver<Vec<Route>>, mut ports: PortBook, pu
     let mut served = BTreeMap::new();
     loop {
         let wanted = routes.borrow_and_update().clone();
-        let routed = wanted.iter().flat_map(|route| route.backends.iter().copied()).collect();
+        let routed: BTreeSet<_> = wanted.iter().flat_map(|route| route.backends.iter().copied()).collect();
+        // One that comes is told before it can get a connection, one that goes after it can't any more.
+        published.routed.send_modify(|before| before.extend(&routed));
         reconcile(&mut served, wanted, &mut ports).await;
         published.update(&served, routed);
         if routes.changed().await.is_err() {

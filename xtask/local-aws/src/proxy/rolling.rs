@@ -49,7 +49,7 @@ async fn a_rolling_update_loses_no_request() {
         };
         let old = start(bench, "ee11", "v1").await;
         routes.send_replace(route(&[&old]));
-        let mut listening = proxy.subscribe();
+        let mut listening = proxy.listening.clone();
         let at = listening.wait_for(|all| !all.is_empty()).await.expect("runs")[0].local_addr;
         let stop = Arc::new(AtomicBool::new(false));
         let visitors: Vec<_> = (0..4).map(|_| tokio::spawn(visitor(at, Arc::clone(&stop)))).collect();

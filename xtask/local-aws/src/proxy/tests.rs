@@ -62,7 +62,7 @@ impl Bench {
 
     /// Waits until the listeners are as wanted.
     async fn listening(&self, wanted: impl Fn(&Vec<Listening>) -> bool) -> Vec<Listening> {
-        let mut changes = self.proxy.subscribe();
+        let mut changes = self.proxy.listening.clone();
         let seen = timeout(Duration::from_secs(10), changes.wait_for(wanted)).await;
         seen.expect("in time").expect("the proxy runs").clone()
     }

@@ -81,7 +81,7 @@ impl Tokens {
             .read(|issued| issued.iter().filter(|token| token.hash.same(&hash)).map(|t| t.expires_at).max());
         match expires_at {
             Some(at) if at > now => Ok(()),
-            // Observed: docker prints it as `denied: Your authorization token has expired. …`.
+            // Observed (CircleCI-Public/aws-ecr-orb#265): docker prints it as `denied: Your authorization token has expired. …`.
             Some(_) => Err(RegistryError::new(
                 Code::Denied,
                 "Your authorization token has expired. Reauthenticate and try again.",

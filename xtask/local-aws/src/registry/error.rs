@@ -106,7 +106,8 @@ impl RegistryError {
     }
 
     /// Which of the specification's errors it is.
-    pub fn code(&self) -> Code {
+    #[cfg(test)]
+    pub(super) fn code(&self) -> Code {
         self.code
     }
 

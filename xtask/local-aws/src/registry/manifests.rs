@@ -31,7 +31,7 @@ pub(super) async fn get(
         let digest = images.resolve(reference)?;
         Some((digest, images.images.get(&digest)?.manifest.media_type.clone()))
     });
-    // Observed: docker prints `manifest unknown: Requested image not found`.
+    // Assumed: the words are BatchGetImage's.
     let unknown = || RegistryError::new(Code::ManifestUnknown, "Requested image not found");
     let (digest, media_type) = found.ok_or_else(unknown)?;
     let bytes = tokio::fs::read(registry.store().path(&digest)).await?;

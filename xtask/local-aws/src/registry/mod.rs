@@ -219,7 +219,7 @@ async fn perform(
     }
 }
 
-/// Observed: docker prints `name unknown: ` and this.
+/// Observed (aws-actions/amazon-ecr-login#166): docker prints `name unknown: ` and this.
 fn unknown_repository(name: &str) -> RegistryError {
     let message =
         format!("The repository with name '{name}' does not exist in the registry with id '{ACCOUNT}'");

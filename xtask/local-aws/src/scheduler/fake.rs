@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
-use tokio::sync::broadcast;
+use tokio::sync::{OwnedMutexGuard, broadcast};
 
 use crate::cloud::lock;
 use crate::engine::{
@@ -20,6 +20,10 @@ pub(super) struct FakeEngine {
     containers: Mutex<BTreeMap<String, Observed>>,
     environments: Mutex<BTreeMap<String, Vec<(String, String)>>>,
     events: broadcast::Sender<EngineEvent>,
+    /// A list takes this.
+    lists: Arc<tokio::sync::Mutex<()>>,
+    /// A pull takes this.
+    pulls: Arc<tokio::sync::Mutex<()>>,
     /// Published for every port: a listener of the test's.
     backend: std::net::SocketAddr,
 }
@@ -30,8 +34,20 @@ impl FakeEngine {
             containers: Mutex::default(),
             environments: Mutex::default(),
             events: broadcast::channel(100).0,
+            lists: Arc::default(),
+            pulls: Arc::default(),
             backend,
         })
+    }
+
+    /// No list is answered until this is dropped.
+    pub(super) async fn hold_lists(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.lists).lock_owned().await
+    }
+
+    /// No pull ends until this is dropped.
+    pub(super) async fn hold_pulls(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.pulls).lock_owned().await
     }
 
     /// What is there, holders included.
@@ -87,6 +103,7 @@ impl FakeEngine {
 
 impl Engine for FakeEngine {
     async fn ensure_image(&self, reference: &str) -> Result<ImageFacts, EngineError> {
+        let _free = self.pulls.lock().await;
         if reference.contains("missing") {
             return Err(EngineError::ImageNotFound(reference.to_owned()));
         }
@@ -122,6 +139,7 @@ impl Engine for FakeEngine {
     }
 
     async fn list(&self) -> Result<Vec<Observed>, EngineError> {
+        let _free = self.lists.lock().await;
         Ok(self.observed())
     }
 

@@ -37,7 +37,8 @@ pub(super) fn target(ecs: &Ecs, task: &str, container: &str) -> Option<Target> {
     })
 }
 
-/// Opens the stream before the container starts; `stoppedReason` if the group is not there (observed).
+/// Opens the stream before the container starts; `stoppedReason` if the group is not there (observed
+/// in public logs, the end of it in older ones).
 pub(super) fn open<E: Engine>(context: &Context<E>, task: &str, container: &str) -> Option<String> {
     let target = target(&context.cloud.ecs(), task, container)?;
     context.sink.open(&target.group, &target.stream, target.create_group).err()?;

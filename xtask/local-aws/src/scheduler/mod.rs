@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::cloud::Cloud;
-use crate::engine::{Engine, EngineEvent};
+use crate::engine::{Engine, EngineError, EngineEvent, Observed};
 use crate::state::ecs::steps::{Step, next_deadline};
 use crate::state::log_sink::LogSink;
 
@@ -46,25 +47,33 @@ pub struct Scheduler<E: Engine> {
     routes: watch::Sender<Vec<Route>>,
     under_way: BTreeSet<(String, Step)>,
     steps: JoinSet<(String, Step, Vec<Report>)>,
+    /// What the engine is being asked for: at most one list. It may be slow, and nothing waits for it.
+    listing: JoinSet<Listed>,
     /// By task and container.
     pumps: BTreeMap<(String, String), JoinHandle<()>>,
     saved: u64,
 }
 
 impl<E: Engine> Scheduler<E> {
-    /// A scheduler, and where the routes are that it publishes.
-    pub fn new(cloud: Cloud, engine: Arc<E>, sink: Arc<dyn LogSink>) -> (Self, watch::Receiver<Vec<Route>>) {
-        let (routes, receiver) = watch::channel(Vec::new());
+    /// A scheduler that publishes these routes, and is told where new connections may go (see
+    /// [`crate::proxy::Proxy::routed`]).
+    pub fn new(
+        cloud: Cloud,
+        engine: Arc<E>,
+        sink: Arc<dyn LogSink>,
+        routes: watch::Sender<Vec<Route>>,
+        routed: watch::Receiver<BTreeSet<SocketAddr>>,
+    ) -> Self {
         let saved = cloud.ecs().generation;
-        let scheduler = Self {
+        Self {
             saved,
-            context: Arc::new(Context { cloud, engine, sink }),
+            context: Arc::new(Context { cloud, engine, sink, routed }),
             routes,
             under_way: BTreeSet::new(),
             steps: JoinSet::new(),
+            listing: JoinSet::new(),
             pumps: BTreeMap::new(),
-        };
-        (scheduler, receiver)
+        }
     }
 
     /// Runs until `shutdown` resolves; then the state is saved, and containers go on running.
@@ -90,6 +99,7 @@ impl<E: Engine> Scheduler<E> {
                         self.finished(&task, step, reports);
                     }
                 }
+                Some(Ok(listed)) = self.listing.join_next() => self.compare(listed),
                 Some(seen) = events.recv() => match seen {
                     Seen::Event(event) => self.observe(&event),
                     // Events may have been lost meanwhile.
@@ -97,7 +107,7 @@ impl<E: Engine> Scheduler<E> {
                 },
                 // Somebody waits for the answer.
                 () = self.context.cloud.wait_for_ecs() => save_at = Some(tokio::time::Instant::now()),
-                _ = list.tick() => self.list().await,
+                _ = list.tick(), if self.listing.is_empty() => self.list(),
                 () = sleep_until(deadline) => {}
                 () = sleep_until(save_at) => {
                     save_at = None;
@@ -107,6 +117,7 @@ impl<E: Engine> Scheduler<E> {
         }
         watcher.abort();
         self.steps.abort_all();
+        self.listing.abort_all();
         self.save().await;
     }
 
@@ -137,10 +148,11 @@ impl<E: Engine> Scheduler<E> {
             return;
         }
         let (task, step) = key.clone();
-        // What is still being made cannot be removed yet.
+        // What is still being made cannot be removed yet; a pull makes nothing of the task's.
         let mut pumps = Vec::new();
         if step == Step::Remove {
-            if self.under_way.iter().any(|(other, _)| *other == task) {
+            let makes = |(other, step): &(String, Step)| *other == task && !matches!(step, Step::Pull(_));
+            if self.under_way.iter().any(makes) {
                 return;
             }
             pumps.extend(self.pumps.extract_if(.., |(of, _), _| *of == task).map(|(_, pump)| pump));
@@ -199,11 +211,17 @@ impl<E: Engine> Scheduler<E> {
         ecs.observe(&event.task_id, event.container.as_deref(), Some(event.status), now);
     }
 
-    /// Compares everything. What the engine lists is older than what steps report meanwhile, so only
+    /// Asks the engine for everything. What it lists is older than what steps report meanwhile, so only
     /// what ran before the question was asked can be found missing.
-    async fn list(&mut self) {
+    fn list(&mut self) {
         let expected = adopt::expected(&self.context.cloud.ecs());
-        let Ok(observed) = self.context.engine.list().await else {
+        let context = Arc::clone(&self.context);
+        self.listing.spawn(async move { (expected, context.engine.list().await) });
+    }
+
+    /// Compares everything.
+    fn compare(&mut self, (expected, observed): Listed) {
+        let Ok(observed) = observed else {
             return;
         };
         let strangers = adopt::compare(&self.context.cloud, &expected, &observed);
@@ -244,6 +262,9 @@ async fn sleep_until(at: Option<tokio::time::Instant>) {
         None => std::future::pending().await,
     }
 }
+
+/// What should have been there when the engine was asked, and its answer.
+type Listed = (adopt::Expected, Result<Vec<Observed>, EngineError>);
 
 enum Seen {
     /// The stream of events is there.

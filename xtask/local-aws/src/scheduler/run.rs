@@ -1,7 +1,11 @@
 //! Performs the steps: the only callers of the engine.
 
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::watch;
 
 use crate::cloud::Cloud;
 use crate::engine::{ContainerId, Engine, EngineError, Status};
@@ -16,7 +20,12 @@ pub(super) struct Context<E> {
     pub(super) cloud: Cloud,
     pub(super) engine: Arc<E>,
     pub(super) sink: Arc<dyn LogSink>,
+    /// Where new connections may go.
+    pub(super) routed: watch::Receiver<BTreeSet<SocketAddr>>,
 }
+
+/// A task that new connections still go to after this is stopped all the same.
+const DEREGISTER: Duration = Duration::from_secs(5);
 
 /// What a step tells.
 #[derive(Debug)]
@@ -34,6 +43,10 @@ pub(super) async fn step<E: Engine>(context: &Context<E>, task: &str, step: &Ste
         Step::Start(container) => vec![Report::Outcome(start(context, task, container).await)],
         Step::Probe => {
             probe::until_ready(&context.cloud, task).await.map(Report::Outcome).into_iter().collect()
+        }
+        Step::Deregister => {
+            deregister(context, task).await;
+            vec![Report::Outcome(Outcome::Deregistered)]
         }
         Step::Stop(container) => stop(context, task, container).await,
         Step::Remove => {
@@ -72,7 +85,8 @@ async fn pull<E: Engine>(context: &Context<E>, task: &str, container: &str) -> O
     }
 }
 
-/// Observed: `stoppedReason` of tasks whose image is not there.
+/// Observed: `stoppedReason` of tasks whose image is not there; the reference comes twice. The prefix of the others
+/// is documented: "Stopped task error codes".
 fn pull_reason(image: &str, error: &EngineError) -> String {
     match error {
         EngineError::ImageNotFound(_) => format!(
@@ -101,6 +115,18 @@ async fn start<E: Engine>(context: &Context<E>, task: &str, container: &str) -> 
             Outcome::Failed(Some(container.to_owned()), format!("CannotStartContainerError: {error}"))
         }
     }
+}
+
+/// The routes without the task are published already; who serves them says when it follows them.
+async fn deregister<E: Engine>(context: &Context<E>, task: &str) {
+    let published: Vec<SocketAddr> = {
+        let ecs = context.cloud.ecs();
+        ecs.tasks.get(task).map(|t| t.published.values().copied().collect()).unwrap_or_default()
+    };
+    let mut routed = context.routed.clone();
+    let left = routed.wait_for(|routed| !published.iter().any(|address| routed.contains(address)));
+    // Late, or nobody serves the routes any more: either way there is nothing to wait for.
+    tokio::time::timeout(DEREGISTER, left).await.map(drop).unwrap_or_default();
 }
 
 /// Stops a container and finds out how it ended.

@@ -54,7 +54,8 @@ fn name_and_key(value_from: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Observed: `stoppedReason` in public threads.
+/// Observed: `stoppedReason` in public logs, of Secrets Manager for secrets that may not be read
+/// (aws/aws-cdk#18555); that one that is not there reads like this is assumed.
 fn missing(value_from: &str) -> String {
     let head = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed:";
     if value_from.contains(":secretsmanager:") {
@@ -65,8 +66,8 @@ fn missing(value_from: &str) -> String {
         )
     } else {
         format!(
-            "{head} unable to retrieve secrets from ssm: service call has been retried 1 time(s): invalid parameters: \
-             {value_from}"
+            "{head} unable to retrieve secrets from ssm: service call has been retried 1 time(s): invalid ssm \
+             parameters: {value_from}"
         )
     }
 }

@@ -85,8 +85,7 @@ fn overrides(task: &Task, name: &str) -> Value {
     all.and_then(|all| all.iter().find(|o| o["name"] == name)).cloned().unwrap_or_default()
 }
 
-/// The definition's, then the overrides', then what Fargate sets, which wins (observed: the list of
-/// variables in public threads; the metadata and credentials endpoints are not served here, so they
+/// The definition's, then the overrides', then what Fargate sets, which wins (assumed: which of them win; the metadata and credentials endpoints are not served here, so they
 /// are not announced).
 fn environment(container: &ContainerDefinition, overrides: &Value, region: &str) -> Vec<(String, String)> {
     let own = container.environment.iter().map(|e| (e.name.clone(), e.value.clone()));

@@ -1,6 +1,8 @@
 //! The loop on an engine in memory, with the real clock and short times.
 
+use std::collections::BTreeSet;
 use std::error::Error;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,15 +15,17 @@ use tokio::task::JoinHandle;
 use super::fake::{FakeEngine, FakeLogs};
 use super::{Scheduler, persist};
 use crate::cloud::{Cloud, Options, lock, system_clock};
-use crate::engine::Status;
+use crate::engine::{Observed, Status};
 use crate::routes::Route;
 use crate::state::ecs::Timing;
+use crate::state::ecs::task::Last;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
 struct Plane {
     cloud: Cloud,
     routes: watch::Receiver<Vec<Route>>,
+    routed: watch::Sender<BTreeSet<SocketAddr>>,
     stop: oneshot::Sender<()>,
     handle: JoinHandle<()>,
 }
@@ -30,13 +34,14 @@ impl Plane {
     fn start(dir: &Path, engine: &Arc<FakeEngine>, logs: &Arc<FakeLogs>) -> Result<Self, Box<dyn Error>> {
         let options = Options { state_dir: dir.to_owned(), region: "r".into(), instance: "test".into() };
         let cloud = Cloud::open(options, system_clock())?;
-        cloud.ecs().timing =
-            Timing { settle: 0.01, port_wait: 5.0, deregistration: 0.02, throttle: 0.01, throttle_max: 0.1 };
+        cloud.ecs().timing = Timing { settle: 0.01, port_wait: 5.0, throttle: 0.01, throttle_max: 0.1 };
         let sink: Arc<FakeLogs> = Arc::clone(logs);
-        let (scheduler, routes) = Scheduler::new(cloud.clone(), Arc::clone(engine), sink);
+        let (published, routes) = watch::channel(Vec::new());
+        let (routed, follows) = watch::channel(BTreeSet::new());
+        let scheduler = Scheduler::new(cloud.clone(), Arc::clone(engine), sink, published, follows);
         let (stop, stopped) = oneshot::channel::<()>();
         let handle = tokio::spawn(scheduler.run(async move { stopped.await.unwrap_or_default() }));
-        Ok(Self { cloud, routes, stop, handle })
+        Ok(Self { cloud, routes, routed, stop, handle })
     }
 
     async fn stop(self) -> Outcome {
@@ -127,6 +132,64 @@ async fn a_service_becomes_steady_and_routed() -> Outcome {
     assert_eq!(engine.observed().len(), 4, "a holder and a container each");
     let environment = engine.environment("web");
     assert!(environment.contains(&("AWS_EXECUTION_ENV".into(), "AWS_ECS_FARGATE".into())));
+    plane.stop().await
+}
+
+#[tokio::test]
+async fn a_task_is_stopped_once_no_new_connection_goes_to_it() -> Outcome {
+    let (dir, listener, engine, logs) = world().await?;
+    let plane = Plane::start(dir.path(), &engine, &logs)?;
+    plane.create(&web(), 1)?;
+    plane.until_steady().await?;
+    plane.routed.send_replace([listener.local_addr()?].into());
+    plane
+        .cloud
+        .ecs()
+        .update_service(&members(json!({"cluster": "c", "service": "s", "desiredCount": 0})), 0.0)?;
+    plane.cloud.ecs_changed();
+    let mut routes = plane.routes.clone();
+    routes.wait_for(|routes| routes[0].backends.is_empty()).await?;
+    let runs = |o: &Observed| matches!(o.status, Status::Running(_));
+    // Whatever else the scheduler does: it has no leave yet.
+    plane.cloud.ecs_is_saved().await;
+    assert!(engine.observed().iter().all(runs));
+    plane.routed.send_replace(BTreeSet::new());
+    plane.until("removed", |_| engine.observed().is_empty()).await?;
+    plane.stop().await
+}
+
+#[tokio::test]
+async fn a_slow_pull_does_not_keep_a_task_from_stopping() -> Outcome {
+    let (dir, _listener, engine, logs) = world().await?;
+    let free = engine.hold_pulls().await;
+    let plane = Plane::start(dir.path(), &engine, &logs)?;
+    plane.create(&json!({"name": "a", "image": "missing:1"}), 1)?;
+    let pulls = |last| plane.cloud.ecs().tasks.values().any(|t| t.last == last);
+    plane.until("pulling", |_| pulls(Last::Pending)).await?;
+    plane
+        .cloud
+        .ecs()
+        .update_service(&members(json!({"cluster": "c", "service": "s", "desiredCount": 0})), 0.0)?;
+    plane.cloud.ecs_changed();
+    plane.until("stopped", |_| pulls(Last::Stopped)).await?;
+    assert!(engine.observed().is_empty());
+    drop(free);
+    plane.until_steady().await?;
+    assert!(plane.stopped_reasons().iter().all(|r| r.starts_with("Scaling activity initiated by")));
+    plane.stop().await
+}
+
+#[tokio::test]
+async fn a_slow_list_holds_nothing_up() -> Outcome {
+    let (dir, _listener, engine, logs) = world().await?;
+    let free = engine.hold_lists().await;
+    let plane = Plane::start(dir.path(), &engine, &logs)?;
+    plane.create(&web(), 1)?;
+    tokio::time::timeout(Duration::from_secs(5), plane.cloud.ecs_is_saved()).await?;
+    plane.until_steady().await?;
+    engine.stranger("0123");
+    drop(free);
+    plane.until("clean", |_| !engine.observed().iter().any(|o| o.task_id == "0123")).await?;
     plane.stop().await
 }
 

@@ -1,7 +1,7 @@
 //! awsJson1.1.
 
 use axum::http::HeaderMap;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{Call, Protocol, Rendered, is_signed, parse_operation, status};
 use crate::api::{Request, Service};
@@ -71,15 +71,14 @@ pub(super) fn answer(value: &Value) -> Rendered {
 }
 
 pub(super) fn error(error: &ApiError) -> Rendered {
-    let mut body = error.extra.clone();
-    body.insert("__type".into(), error.code.clone().into());
+    let mut body = json!({"__type": error.code});
     if !error.message.is_empty() {
-        body.insert("message".into(), error.message.clone().into());
+        body["message"] = error.message.as_str().into();
     }
     Rendered {
         status: status(error.fault, 400),
         content_type: CONTENT_TYPE,
         error_type: Some(error.code.clone()),
-        body: Value::Object(body).to_string(),
+        body: body.to_string(),
     }
 }

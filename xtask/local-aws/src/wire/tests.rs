@@ -126,10 +126,10 @@ fn an_ec2_answer() {
 }
 
 #[test]
-fn a_json_error_has_its_further_members() {
+fn a_json_error_has_its_code_and_message() {
     let call = Call { protocol: Protocol::Json, operation: "CreateService".into() };
-    let error = ApiError::new("PlatformUnknownException", "no").with("resourceIds", json!(["a"]));
+    let error = ApiError::new("PlatformUnknownException", "no");
     let rendered = render(&call, "ID", Err(&error));
     assert_eq!(rendered.error_type.as_deref(), Some("PlatformUnknownException"));
-    assert_snapshot!(rendered.body, @r#"{"__type":"PlatformUnknownException","message":"no","resourceIds":["a"]}"#);
+    assert_snapshot!(rendered.body, @r#"{"__type":"PlatformUnknownException","message":"no"}"#);
 }

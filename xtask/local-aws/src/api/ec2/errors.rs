@@ -13,12 +13,12 @@ pub(super) fn missing_parameter(name: &str) -> ApiError {
     ApiError::new("MissingParameter", format!("The request must contain the parameter {name}"))
 }
 
-/// Observed (everywhere).
+/// Observed (public logs of Terraform and the SDKs).
 pub(in crate::api) fn group_not_found(id: &str) -> ApiError {
     ApiError::new("InvalidGroup.NotFound", format!("The security group '{id}' does not exist"))
 }
 
-/// Observed (everywhere).
+/// Observed (public logs of Terraform and the SDKs).
 pub(super) fn group_not_found_by_name(name: &str, vpc: &str) -> ApiError {
     let message = format!("The security group '{name}' does not exist in default VPC '{vpc}'");
     ApiError::new("InvalidGroup.NotFound", message)
@@ -29,7 +29,7 @@ pub(super) fn malformed_group(id: &str) -> ApiError {
     ApiError::new("InvalidGroupId.Malformed", format!("Invalid id: \"{id}\" (expecting \"sg-...\")"))
 }
 
-/// Observed (everywhere).
+/// Observed (public logs of Terraform and the SDKs).
 pub(super) fn duplicate_group(name: &str, vpc: &str) -> ApiError {
     let message = format!("The security group '{name}' already exists for VPC '{vpc}'");
     ApiError::new("InvalidGroup.Duplicate", message)
@@ -52,12 +52,12 @@ pub(super) fn duplicate_rule(DuplicateRule(permission): DuplicateRule) -> ApiErr
     )
 }
 
-/// Observed (everywhere).
+/// Observed (public logs of Terraform and the SDKs).
 pub(in crate::api) fn subnet_not_found(id: &str) -> ApiError {
     ApiError::new("InvalidSubnetID.NotFound", format!("The subnet ID '{id}' does not exist"))
 }
 
-/// Observed (everywhere).
+/// Observed (public logs of Terraform and the SDKs).
 pub(super) fn vpc_not_found(id: &str) -> ApiError {
     ApiError::new("InvalidVpcID.NotFound", format!("The vpc ID '{id}' does not exist"))
 }

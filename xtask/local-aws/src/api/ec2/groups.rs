@@ -7,26 +7,14 @@ use super::errors::{
     duplicate_group, group_not_found_by_name, invalid_value, missing_parameter, not_found, vpc_not_found,
 };
 use super::permissions::{group_by_name, render};
-use super::select::{Filter, Query, Resource, one, select, tag_set};
+use super::select::{Resource, describe_input, one, select, tag_set};
 use super::tags::{TagSpecification, tags_for};
 use crate::cloud::{ACCOUNT, Cloud};
 use crate::error::ApiError;
 use crate::state::ec2::groups::{DuplicateName, Peer, SecurityGroup};
 use crate::state::ec2::{Ec2, Tags};
 
-#[derive(Debug, Deserialize)]
-pub struct DescribeSecurityGroups {
-    #[serde(rename = "GroupId", default)]
-    ids: Vec<String>,
-    #[serde(rename = "GroupName", default)]
-    names: Vec<String>,
-    #[serde(rename = "Filter", default)]
-    filters: Vec<Filter>,
-    #[serde(rename = "MaxResults")]
-    max_results: Option<i64>,
-    #[serde(rename = "NextToken")]
-    next_token: Option<String>,
-}
+describe_input!(DescribeSecurityGroups, "GroupId", names: "GroupName");
 
 impl Resource for SecurityGroup {
     const FILTERS: &'static [&'static str] = &[
@@ -104,14 +92,7 @@ pub(super) fn describe(cloud: &Cloud, input: &DescribeSecurityGroups) -> Result<
     }
     let named = |group: &SecurityGroup| input.names.is_empty() || input.names.contains(&group.name);
     let groups = groups.into_iter().filter(named).collect();
-    let query = Query {
-        kind: "security-group",
-        ids: &input.ids,
-        filters: &input.filters,
-        max_results: input.max_results,
-        next_token: input.next_token.as_deref(),
-    };
-    select(groups, &query, "securityGroupInfo", |group: &SecurityGroup| {
+    select(groups, &input.query("security-group"), "securityGroupInfo", |group: &SecurityGroup| {
         json!({
             "groupId": group.id,
             "groupName": group.name,
@@ -161,7 +142,8 @@ pub(super) fn create(cloud: &Cloud, input: CreateSecurityGroup) -> Result<Value,
     Ok(json!({"groupId": id, "securityGroupArn": arn, "tagSet": tag_set(&tags)}))
 }
 
-/// Documented: CreateSecurityGroup; observed: the messages.
+/// Documented: CreateSecurityGroup. Observed: badmintoncryer/cdk-preflight (`default`), pulumi/pulumi-awsx#328;
+/// the last two messages are assumed.
 fn check_name(name: &str, description: &str) -> Result<(), ApiError> {
     const OTHERS: &str = "._-:/()#,@[]+=&;{}!$* ";
     let fits = |text: &str| {
@@ -171,7 +153,8 @@ fn check_name(name: &str, description: &str) -> Result<(), ApiError> {
         return Err(invalid_value("Cannot use reserved security group name: default"));
     }
     if name.starts_with("sg-") {
-        return Err(invalid_value("Group names may not be in the format sg-*"));
+        let why = "Group names may not be in the format sg-*.";
+        return Err(invalid_value(format!("Value ({name}) for parameter GroupName is invalid. {why}")));
     }
     if name.is_empty() || !fits(name) {
         let message = format!(
@@ -205,7 +188,7 @@ pub(super) fn delete(cloud: &Cloud, input: &DeleteSecurityGroup) -> Result<Value
             return Err(ApiError::new("CannotDelete", message));
         }
         if ec2.is_referenced(&id) || used.contains(&id) {
-            // Observed (everywhere).
+            // Observed (public Terraform logs).
             return Err(ApiError::new(
                 "DependencyViolation",
                 format!("resource {id} has a dependent object"),

@@ -5,15 +5,18 @@ use serde_json::{Value, json};
 use super::select::{Resource, describe_input, one, select};
 use crate::cloud::{ACCOUNT, Cloud};
 use crate::error::ApiError;
-use crate::state::ec2::Tags;
+use crate::state::ecs::Ecs;
 use crate::state::ecs::task::{Interface, Last, Task};
-use crate::state::ecs::{Ecs, network};
 
 describe_input!(DescribeNetworkInterfaces, "NetworkInterfaceId");
+
+/// Whose addresses those are that ECS assigns (documented: `NetworkInterfaceAssociation.IpOwnerId`).
+const IP_OWNER: &str = "amazon";
 
 /// A task's interface with what EC2 shows of it.
 struct Attached {
     interface: Interface,
+    region: String,
     vpc: String,
     /// ID and name.
     groups: Vec<(String, String)>,
@@ -64,12 +67,17 @@ impl Resource for Attached {
         &self.interface.id
     }
 
-    fn tags(&self) -> Option<&Tags> {
-        None
-    }
-
     fn values(&self, filter: &str) -> Vec<String> {
         match filter {
+            "addresses.association.owner-id" | "association.ip-owner-id" => {
+                self.interface.public.iter().map(|_| IP_OWNER.to_owned()).collect()
+            }
+            "addresses.association.public-ip" | "association.public-ip" => {
+                self.interface.public.iter().cloned().collect()
+            }
+            "association.public-dns-name" => {
+                self.interface.public.iter().map(|ip| public_name(&self.region, ip)).collect()
+            }
             "addresses.primary" | "requester-managed" | "source-dest-check" => one(&true),
             "addresses.private-ip-address" | "private-ip-address" => one(&self.interface.address),
             "attachment.status" => one("attached"),
@@ -89,13 +97,15 @@ impl Resource for Attached {
     }
 }
 
-/// No public address is associated: tasks are reached on the host's loopback addresses.
+/// A public address is shown where one was asked for, since clients read it here; it is a stand-in.
+/// Tasks are reached on the host's loopback addresses.
 pub(super) fn describe(cloud: &Cloud, input: &DescribeNetworkInterfaces) -> Result<Value, ApiError> {
     select(attached(cloud), &input.query("network-interface"), "networkInterfaceSet", |of: &Attached| {
         let groups: Vec<Value> =
             of.groups.iter().map(|(id, name)| json!({"groupId": id, "groupName": name})).collect();
         let interface = &of.interface;
-        json!({
+        let mut private = json!({"primary": true, "privateIpAddress": interface.address});
+        let mut out = json!({
             "networkInterfaceId": interface.id,
             "subnetId": interface.subnet,
             "vpcId": of.vpc,
@@ -106,7 +116,6 @@ pub(super) fn describe(cloud: &Cloud, input: &DescribeNetworkInterfaces) -> Resu
             "status": "in-use",
             "macAddress": interface.mac,
             "privateIpAddress": interface.address,
-            "privateIpAddressesSet": [{"primary": true, "privateIpAddress": interface.address}],
             "sourceDestCheck": true,
             "interfaceType": "interface",
             "groupSet": groups,
@@ -118,8 +127,28 @@ pub(super) fn describe(cloud: &Cloud, input: &DescribeNetworkInterfaces) -> Resu
                 "instanceOwnerId": "amazon-ecs",
             },
             "tagSet": [],
-        })
+        });
+        if let Some(ip) = &interface.public {
+            let association = json!({
+                "publicIp": ip,
+                "publicDnsName": public_name(&of.region, ip),
+                "ipOwnerId": IP_OWNER,
+            });
+            private["association"] = association.clone();
+            out["association"] = association;
+        }
+        out["privateIpAddressesSet"] = json!([private]);
+        out
     })
+}
+
+/// Documented: Amazon VPC user guide, "DNS attributes for your VPC".
+fn public_name(region: &str, ip: &str) -> String {
+    let zone = match region {
+        "us-east-1" => "compute-1".to_owned(),
+        region => format!("{region}.compute"),
+    };
+    format!("ec2-{}.{zone}.amazonaws.com", ip.replace('.', "-"))
 }
 
 /// How many addresses of a subnet are taken.
@@ -141,28 +170,22 @@ fn live(ecs: &Ecs) -> impl Iterator<Item = (&Task, &Interface)> {
 
 // ECS's lock is let go before EC2's is taken.
 fn attached(cloud: &Cloud) -> Vec<Attached> {
-    let found: Vec<(Interface, Vec<String>, String)> = {
+    let found: Vec<(Interface, String)> = {
         let ecs = cloud.ecs();
         let description = |task: &Task| format!("{}/{}", task.cluster, task.id);
-        live(&ecs).map(|(task, i)| (i.clone(), configured_groups(&ecs, task), description(task))).collect()
+        live(&ecs).map(|(task, i)| (i.clone(), description(task))).collect()
     };
     cloud.ec2().read(|ec2| {
         let named =
             |id: &String| (id.clone(), ec2.security_group(id).map(|g| g.name.clone()).unwrap_or_default());
         let default = || ec2.default_group().map(|group| group.id.clone()).into_iter().collect();
-        let attach = |(interface, groups, description): (Interface, Vec<String>, String)| {
-            let groups: Vec<String> = if groups.is_empty() { default() } else { groups };
+        let attach = |(interface, description): (Interface, String)| {
+            let groups: Vec<String> =
+                if interface.groups.is_empty() { default() } else { interface.groups.clone() };
             let groups = groups.iter().map(named).collect();
-            Attached { interface, vpc: ec2.vpc.id.clone(), groups, description }
+            let region = cloud.region().to_owned();
+            Attached { interface, region, vpc: ec2.vpc.id.clone(), groups, description }
         };
         found.into_iter().map(attach).collect()
     })
-}
-
-fn configured_groups(ecs: &Ecs, task: &Task) -> Vec<String> {
-    let service = task.service.as_ref().and_then(|name| ecs.service(&task.cluster, name));
-    let revision = service.and_then(|service| service.current_revision());
-    let vpc =
-        revision.and_then(|revision| network::vpc(&revision.config)).or_else(|| network::vpc(&task.body));
-    vpc.map(|vpc| vpc.security_groups).unwrap_or_default()
 }

@@ -177,7 +177,7 @@ pub(super) fn subnets(cloud: &Cloud, input: &DescribeSubnets) -> Result<Value, A
             "state": "available",
             "cidrBlock": subnet.cidr,
             // A /20 less the five addresses that AWS keeps.
-            "availableIpAddressCount": 4091 - used,
+            "availableIpAddressCount": 4091usize.saturating_sub(used),
             "availabilityZone": subnet.zone,
             "availabilityZoneId": subnet.zone_id,
             "defaultForAz": true,

@@ -143,22 +143,26 @@ fn ipv4(cidr: &str) -> Result<String, ApiError> {
     ipv4_range(cidr).ok_or_else(|| malformed(cidr))
 }
 
-/// Observed (everywhere).
+/// Observed (public Terraform logs).
 fn malformed(cidr: &str) -> ApiError {
     invalid_value(format!("CIDR block {cidr} is malformed"))
 }
 
 type Ports = (Option<i32>, Option<i32>);
 
-/// The protocol by its name, with the ports that it takes (observed messages).
+/// The protocol by its name, with the ports that it takes. Observed: nanovms/ops#735 (none),
+/// hashicorp/terraform-provider-aws#1793 (`all`, which the CLI takes and EC2 does not).
 fn protocol(name: Option<&str>, from: Option<i32>, to: Option<i32>) -> Result<(String, Ports), ApiError> {
-    let name = name.ok_or_else(|| missing_parameter("ipProtocol"))?.to_ascii_lowercase();
+    let Some(name) = name.map(str::to_ascii_lowercase) else {
+        return Err(invalid_value(
+            "Invalid value 'null' for protocol. VPC security group rules must specify protocols explicitly.",
+        ));
+    };
     let name = match name.as_str() {
         "6" => "tcp",
         "17" => "udp",
         "1" => "icmp",
         "58" => "icmpv6",
-        "all" => "-1",
         other => other,
     };
     match name {
@@ -170,9 +174,11 @@ fn protocol(name: Option<&str>, from: Option<i32>, to: Option<i32>) -> Result<(S
     }
 }
 
+/// Observed: aws-cloudformation/cfn-lint#2999 (of ICMP; until 2021 the two sentences stood the other way
+/// round, aws/aws-sdk-go-v2#1203). Out of range: boto/boto3#336; the last one is assumed.
 fn ports(from: Option<i32>, to: Option<i32>) -> Result<Ports, ApiError> {
     let (Some(from), Some(to)) = (from, to) else {
-        let message = "Invalid value 'Must specify both from and to ports with TCP/UDP.' for portRange.";
+        let message = "Invalid value for portRange. Must specify both from and to ports with TCP/UDP.";
         return Err(invalid_value(message));
     };
     if let Some(port) = [from, to].into_iter().find(|port| !(0..=65535).contains(port)) {
@@ -250,13 +256,14 @@ mod tests {
     #[test]
     fn protocols_and_ports() {
         insta::assert_snapshot!(check("6", Some(80), Some(81)), @"tcp (Some(80), Some(81))");
-        insta::assert_snapshot!(check("all", Some(80), Some(81)), @"-1 (None, None)");
+        insta::assert_snapshot!(check("-1", Some(80), Some(81)), @"-1 (None, None)");
+        insta::assert_snapshot!(check("all", None, None), @"Invalid value 'all' for IP protocol. Unknown protocol.");
         insta::assert_snapshot!(check("ICMP", None, None), @"icmp (Some(-1), Some(-1))");
         insta::assert_snapshot!(check("50", Some(1), None), @"50 (None, None)");
         insta::assert_snapshot!(check("foo", None, None), @"Invalid value 'foo' for IP protocol. Unknown protocol.");
         insta::assert_snapshot!(
             check("tcp", Some(80), None),
-            @"Invalid value 'Must specify both from and to ports with TCP/UDP.' for portRange."
+            @"Invalid value for portRange. Must specify both from and to ports with TCP/UDP."
         );
         insta::assert_snapshot!(check("tcp", Some(81), Some(80)), @"Invalid TCP/UDP port range (81:80)");
         insta::assert_snapshot!(check("udp", Some(0), Some(65536)), @"TCP/UDP port (65536) out of range");

@@ -7,7 +7,7 @@ use super::errors::invalid_value;
 use super::select::{Filter, Query, Resource, describe_input, one, select};
 use crate::cloud::Cloud;
 use crate::error::ApiError;
-use crate::state::ec2::{Subnet, Tags};
+use crate::state::ec2::Subnet;
 
 #[derive(Debug, Deserialize)]
 pub struct DescribeAvailabilityZones {
@@ -42,10 +42,6 @@ impl Resource for Zone {
 
     fn id(&self) -> &str {
         &self.name
-    }
-
-    fn tags(&self) -> Option<&Tags> {
-        None
     }
 
     fn values(&self, filter: &str) -> Vec<String> {
@@ -130,10 +126,6 @@ impl Resource for NatGateway {
         match *self {}
     }
 
-    fn tags(&self) -> Option<&Tags> {
-        match *self {}
-    }
-
     fn values(&self, _: &str) -> Vec<String> {
         match *self {}
     }
@@ -151,10 +143,6 @@ impl Resource for VpcEndpoint {
     ];
 
     fn id(&self) -> &str {
-        match *self {}
-    }
-
-    fn tags(&self) -> Option<&Tags> {
         match *self {}
     }
 

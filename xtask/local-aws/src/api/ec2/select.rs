@@ -36,7 +36,9 @@ pub(super) trait Resource {
     fn id(&self) -> &str;
 
     /// Tags, if it can have any.
-    fn tags(&self) -> Option<&Tags>;
+    fn tags(&self) -> Option<&Tags> {
+        None
+    }
 
     /// The values of a filter; none for what isn't modelled, which then matches nothing.
     fn values(&self, filter: &str) -> Vec<String>;
@@ -96,7 +98,7 @@ fn cut<R: Resource>(found: Vec<R>, query: &Query<'_>) -> Result<(Vec<R>, Option<
                 format!("The parameter {} cannot be used with the parameter maxResults", query.ids_name());
             return Err(ApiError::new("InvalidParameterCombination", message));
         }
-        // Observed: both.
+        // Observed: aws/aws-cli#1976 (above), aws/aws-sdk-ruby#2575.
         Some(n) if n < 5 => {
             let message = format!(
                 "Value ( {n} ) for parameter maxResults is invalid. Expecting a value greater than 5."
@@ -131,13 +133,15 @@ pub(super) fn one<T: ToString + ?Sized>(value: &T) -> Vec<String> {
     vec![value.to_string()]
 }
 
-/// The input of a Describe call: its IDs are a member of their own name.
+/// The input of a Describe call: its IDs are a member of their own name, as may be something else.
 macro_rules! describe_input {
-    ($name:ident, $ids:literal) => {
+    ($name:ident, $ids:literal $(, $more:ident: $of:literal)?) => {
         #[derive(Debug, serde::Deserialize)]
         pub struct $name {
             #[serde(rename = $ids, default)]
             ids: Vec<String>,
+            $(#[serde(rename = $of, default)]
+            $more: Vec<String>,)?
             #[serde(rename = "Filter", default)]
             filters: Vec<$crate::api::ec2::select::Filter>,
             #[serde(rename = "MaxResults")]

@@ -139,10 +139,6 @@ impl Resource for Tagged {
         &self.id
     }
 
-    fn tags(&self) -> Option<&Tags> {
-        None
-    }
-
     fn values(&self, filter: &str) -> Vec<String> {
         match filter.strip_prefix("tag:") {
             Some(key) if key == self.key => one(&self.value),

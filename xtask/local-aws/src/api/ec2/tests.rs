@@ -205,3 +205,62 @@ async fn groups_come_in_pages() {
         @"InvalidParameterValue: Value ( 4 ) for parameter maxResults is invalid. Expecting a value greater than 5."
     );
 }
+
+/// Runs a task, whose interface that is; the answer's only entry.
+async fn interface_of_a_task(assign_public_ip: &str) -> (Account, Value) {
+    let account = Account::new();
+    let group = account.group("web").await;
+    {
+        let mut ecs = account.cloud.ecs();
+        let members = |value: Value| value.as_object().cloned().unwrap_or_default();
+        ecs.create_cluster(None, members(json!({})), Vec::new()).expect("a cluster");
+        let definition = json!({
+            "family": "f", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256",
+            "memory": "512", "containerDefinitions": [{"name": "a", "image": "a"}],
+        });
+        ecs.register(members(definition), 1.0).expect("a definition");
+        let network = json!({
+            "subnets": ["subnet-1"], "securityGroups": [group], "assignPublicIp": assign_public_ip,
+        });
+        let run = json!({
+            "taskDefinition": "f", "launchType": "FARGATE", "networkConfiguration": {"awsvpcConfiguration": network},
+        });
+        ecs.run_task(members(run), 2.0).expect("a task");
+    }
+    let answer = account.ok("DescribeNetworkInterfaces", "").await;
+    let all = answer["networkInterfaceSet"].as_array().expect("a list").clone();
+    assert_eq!(all.len(), 1);
+    (account, all[0].clone())
+}
+
+#[tokio::test]
+async fn a_task_that_asked_for_a_public_address_shows_one() {
+    let (account, interface) = interface_of_a_task("ENABLED").await;
+    let association = &interface["association"];
+    let ip = association["publicIp"].as_str().expect("an address");
+    assert!(ip.starts_with("203.0.113."));
+    assert_eq!(
+        association["publicDnsName"],
+        format!("ec2-{}.eu-west-1.compute.amazonaws.com", ip.replace('.', "-"))
+    );
+    assert_eq!(interface["privateIpAddressesSet"][0]["association"], *association);
+    let filter = format!("Filter.1.Name=association.public-ip&Filter.1.Value.1={ip}");
+    let found = account.ok("DescribeNetworkInterfaces", &filter).await;
+    assert_eq!(found["networkInterfaceSet"][0], interface);
+}
+
+#[tokio::test]
+async fn a_task_that_did_not_ask_shows_none() {
+    let (_, interface) = interface_of_a_task("DISABLED").await;
+    assert!(interface.get("association").is_none());
+    assert!(interface["privateIpAddressesSet"][0].get("association").is_none());
+}
+
+#[tokio::test]
+async fn the_groups_of_a_task_that_somebody_runs_are_in_use() {
+    let (account, interface) = interface_of_a_task("DISABLED").await;
+    assert_eq!(interface["groupSet"][0]["groupName"], "web");
+    let id = interface["groupSet"][0]["groupId"].as_str().expect("an ID");
+    let refused = account.refused("DeleteSecurityGroup", &format!("GroupId={id}")).await;
+    assert!(refused.starts_with("DependencyViolation: "), "{refused}");
+}

@@ -5,7 +5,7 @@ use crate::cloud::{ACCOUNT, Cloud};
 use crate::error::ApiError;
 use crate::state::ecr::Repository;
 
-/// Observed (everywhere).
+/// Observed (public logs of Terraform and the SDKs).
 pub(super) fn repository_not_found(name: &str, registry: &str) -> ApiError {
     ApiError::new(
         "RepositoryNotFoundException",
@@ -13,7 +13,7 @@ pub(super) fn repository_not_found(name: &str, registry: &str) -> ApiError {
     )
 }
 
-/// Observed (everywhere).
+/// Observed (public logs of Terraform and the SDKs).
 pub(super) fn repository_exists(name: &str) -> ApiError {
     ApiError::new(
         "RepositoryAlreadyExistsException",

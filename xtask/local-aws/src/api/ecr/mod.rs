@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::operations;
+use crate::api::tags::{OneResource, UntagResource};
 use crate::cloud::Cloud;
 use crate::error::ApiError;
 
@@ -23,7 +24,7 @@ use repositories::{
     CreateRepository, DeleteRepository, DescribeRegistry, DescribeRepositories, GetAuthorizationToken,
     PutImageScanningConfiguration, PutImageTagMutability,
 };
-use tags::{ListTagsForResource, TagResource, UntagResource};
+use tags::TagResource;
 
 operations! {
     /// What ECR answers.
@@ -42,7 +43,7 @@ operations! {
         GetLifecyclePolicy(OfRepository),
         GetRepositoryPolicy(OfRepository),
         ListImages(ListImages),
-        ListTagsForResource(ListTagsForResource),
+        ListTagsForResource(OneResource),
         PutImage(PutImage),
         PutImageScanningConfiguration(PutImageScanningConfiguration),
         PutImageTagMutability(PutImageTagMutability),

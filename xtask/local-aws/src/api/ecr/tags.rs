@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::errors::{change, find, invalid};
+use crate::api::tags::{OneResource, UntagResource};
 use crate::cloud::Cloud;
 use crate::error::ApiError;
 
@@ -27,19 +28,6 @@ pub struct TagResource {
     tags: Vec<Tag>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct UntagResource {
-    resource_arn: String,
-    tag_keys: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ListTagsForResource {
-    resource_arn: String,
-}
-
 pub(super) fn tag(cloud: &Cloud, input: TagResource) -> Result<Value, ApiError> {
     let (account, name) = parse_arn(cloud, &input.resource_arn)?;
     change(cloud, (Some(account), name), |repository| {
@@ -56,7 +44,7 @@ pub(super) fn untag(cloud: &Cloud, input: &UntagResource) -> Result<Value, ApiEr
     })
 }
 
-pub(super) fn list(cloud: &Cloud, input: &ListTagsForResource) -> Result<Value, ApiError> {
+pub(super) fn list(cloud: &Cloud, input: &OneResource) -> Result<Value, ApiError> {
     let (account, name) = parse_arn(cloud, &input.resource_arn)?;
     let repository = find(cloud, Some(account), name)?;
     let tags: Vec<Tag> = repository.tags.into_iter().map(|(key, value)| Tag { key, value }).collect();

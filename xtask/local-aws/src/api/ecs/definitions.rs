@@ -107,7 +107,7 @@ pub(super) fn deregister(cloud: &Cloud, input: &Describe) -> Result<Value, ApiEr
 }
 
 pub(super) fn delete(cloud: &Cloud, input: &Delete) -> Result<Value, ApiError> {
-    check_count("taskDefinitions", input.task_definitions.len(), 10)?;
+    check_count(("taskDefinitions", "taskDefinitions"), input.task_definitions.len(), 10)?;
     let now = cloud.now();
     let mut ecs = cloud.ecs();
     let mut deleted = Vec::new();

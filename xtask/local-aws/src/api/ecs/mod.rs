@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::operations;
+use crate::api::tags::{OneResource, UntagResource};
 use crate::cloud::Cloud;
 use crate::error::ApiError;
 
@@ -46,8 +47,8 @@ operations! {
         ListTasks(tasks::List),
         DescribeTasks(tasks::Describe),
         TagResource(tags::Tag),
-        UntagResource(tags::Untag),
-        ListTagsForResource(tags::List),
+        UntagResource(UntagResource),
+        ListTagsForResource(OneResource),
     }
 }
 
@@ -95,12 +96,13 @@ fn asked(include: &[String], what: &str) -> bool {
     include.iter().any(|i| i == what)
 }
 
-/// Lists of references that an operation takes: at least one, at most so many.
-fn check_count(what: &str, given: usize, most: usize) -> Result<(), ApiError> {
+/// Lists of references that an operation takes: at least one, at most so many. A list has two names (observed:
+/// getmoto/moto's `ecs/models.py` for none; structurely/ecs-autoscale#32, sil-org/ecs-deploy#266 for too many).
+fn check_count((none, many): (&str, &str), given: usize, most: usize) -> Result<(), ApiError> {
     let invalid = |why: String| Err(ApiError::new("InvalidParameterException", why));
     match given {
-        0 => invalid(format!("{what} cannot be empty.")), // observed
-        n if n > most => invalid(format!("{what} can have at most {most} items.")),
+        0 => invalid(format!("{none} cannot be empty.")),
+        n if n > most => invalid(format!("{many} can have at most {most} items.")),
         _ => Ok(()),
     }
 }

@@ -27,11 +27,12 @@ pub(super) fn page(all: Vec<Value>, member: &str, page: &Page) -> Result<Value, 
     if !(1..=100).contains(&most) {
         return Err(ApiError::new("InvalidParameterException", "maxResults must be between 1 and 100."));
     }
-    let more = all.len() > start + most;
+    let end = start.saturating_add(most);
+    let more = all.len() > end;
     let items: Vec<Value> = all.into_iter().skip(start).take(most).collect();
     let mut out = json!({ member: items });
     if more {
-        out["nextToken"] = (start + most).to_string().into();
+        out["nextToken"] = end.to_string().into();
     }
     Ok(out)
 }
@@ -49,5 +50,6 @@ mod tests {
         assert_eq!(get(2, None), Ok(json!({"xs": [1, 2], "nextToken": "2"})));
         assert_eq!(get(2, Some("2")), Ok(json!({"xs": [3]})));
         assert!(get(0, None).is_err() && get(1, Some("x")).is_err());
+        assert_eq!(get(1, Some(&usize::MAX.to_string())), Ok(json!({"xs": []})));
     }
 }

@@ -75,7 +75,7 @@ pub(super) fn check_network(cloud: &Cloud, input: &Map<String, Value>) -> Result
 }
 
 pub(super) fn describe(cloud: &Cloud, input: &Describe) -> Result<Value, ApiError> {
-    check_count("Services", input.services.len(), 10)?;
+    check_count(("Services", "service names"), input.services.len(), 10)?;
     let ecs = cloud.ecs();
     let cluster = ecs.cluster_name(input.cluster.as_deref())?;
     let tags = asked(&input.include, "TAGS");

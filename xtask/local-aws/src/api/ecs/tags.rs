@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::api::tags::{OneResource, UntagResource};
 use crate::cloud::Cloud;
 use crate::error::ApiError;
 use crate::state::ecs::tags::{self, merge, validate};
@@ -15,33 +16,18 @@ pub struct Tag {
     tags: Vec<tags::Tag>,
 }
 
-/// Input of `UntagResource`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Untag {
-    resource_arn: String,
-    tag_keys: Vec<String>,
-}
-
-/// Input of `ListTagsForResource`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct List {
-    resource_arn: String,
-}
-
 pub(super) fn tag(cloud: &Cloud, input: Tag) -> Result<Value, ApiError> {
     validate(&input.tags)?;
     merge(cloud.ecs().tags_mut(&input.resource_arn)?, input.tags);
     changed(cloud)
 }
 
-pub(super) fn untag(cloud: &Cloud, input: &Untag) -> Result<Value, ApiError> {
+pub(super) fn untag(cloud: &Cloud, input: &UntagResource) -> Result<Value, ApiError> {
     cloud.ecs().tags_mut(&input.resource_arn)?.retain(|t| !input.tag_keys.contains(&t.key));
     changed(cloud)
 }
 
-pub(super) fn list(cloud: &Cloud, input: &List) -> Result<Value, ApiError> {
+pub(super) fn list(cloud: &Cloud, input: &OneResource) -> Result<Value, ApiError> {
     Ok(json!({"tags": cloud.ecs().tags_mut(&input.resource_arn)?.clone()}))
 }
 

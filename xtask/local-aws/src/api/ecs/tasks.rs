@@ -94,7 +94,7 @@ pub(super) fn list(cloud: &Cloud, input: &List) -> Result<Value, ApiError> {
 }
 
 pub(super) fn describe(cloud: &Cloud, input: &Describe) -> Result<Value, ApiError> {
-    check_count("Tasks", input.tasks.len(), 100)?;
+    check_count(("Tasks", "taskIds"), input.tasks.len(), 100)?;
     let ecs = cloud.ecs();
     let cluster = ecs.cluster_name(input.cluster.as_deref())?;
     let mut tasks = Vec::new();

@@ -82,7 +82,7 @@ pub(super) fn put(cloud: &Cloud, input: PutLogEvents) -> Result<Value, ApiError>
     Ok(answer)
 }
 
-/// Documented: PutLogEvents. The messages about order and span are observed.
+/// Documented: PutLogEvents. Observed: dibog/cloudwatch-logback-appender#17, moby/moby#41529.
 fn check_batch(events: &[InputLogEvent]) -> Result<(), ApiError> {
     let (Some(first), Some(last)) = (events.first(), events.last()) else {
         return Err(constraint("logEvents", "[]", "have length greater than or equal to 1"));

@@ -14,6 +14,7 @@ mod tags;
 use serde_json::{Value, json};
 
 use super::operations;
+use crate::api::tags::{OneResource, UntagResource};
 use crate::cloud::Cloud;
 use crate::error::{ApiError, Fault};
 use crate::state::logs::LogsError;
@@ -33,8 +34,8 @@ operations! {
         GetLogEvents(events::GetLogEvents),
         FilterLogEvents(events::FilterLogEvents),
         TagResource(tags::TagResource),
-        UntagResource(tags::UntagResource),
-        ListTagsForResource(tags::OneResource),
+        UntagResource(UntagResource),
+        ListTagsForResource(OneResource),
         TagLogGroup(tags::TagLogGroup),
         UntagLogGroup(tags::UntagLogGroup),
         ListTagsLogGroup(groups::OneGroup),
@@ -92,7 +93,7 @@ fn constraint(member: &str, value: impl std::fmt::Display, rule: &str) -> ApiErr
 }
 
 impl From<LogsError> for ApiError {
-    /// Observed, all of them: the operations' own messages.
+    /// Observed: aws-robotics/cloudwatchlogs-ros1#1, aws/amazon-cloudwatch-agent#679, mentum/lawgs#11.
     fn from(error: LogsError) -> Self {
         let exists = |message: &str| Self::new("ResourceAlreadyExistsException", message);
         let missing = |message: &str| Self::new("ResourceNotFoundException", message);

@@ -43,7 +43,7 @@ pub(super) fn encode(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(text)
 }
 
-/// Observed: the message for a token that is not one of ours.
+/// Observed (getmoto/moto, `moto/logs/models.py`): the message for a token that is not one of ours.
 pub(super) fn decode(token: &str) -> Result<String, ApiError> {
     let bytes = URL_SAFE_NO_PAD.decode(token).ok();
     bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(bad_token)

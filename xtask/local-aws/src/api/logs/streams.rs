@@ -79,7 +79,7 @@ pub(super) fn describe(cloud: &Cloud, input: DescribeLogStreams) -> Result<Value
     let group = group_of(input.log_group_name.as_ref(), input.log_group_identifier.as_ref())?;
     let prefix = input.log_stream_name_prefix.unwrap_or_default();
     if input.order_by == OrderBy::LastEventTime && !prefix.is_empty() {
-        // The rule is documented; the message is observed.
+        // The rule is documented. Observed: getmoto/moto, `moto/logs/models.py`.
         return Err(invalid("Cannot order by LastEventTime with a logStreamNamePrefix."));
     }
     let arn = cloud.arn("logs", &format!("log-group:{group}:log-stream:"));

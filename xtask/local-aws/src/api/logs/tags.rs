@@ -7,17 +7,11 @@ use serde_json::{Value, json};
 
 use super::groups::{self, OneGroup};
 use super::{invalid, nothing};
+use crate::api::tags::{OneResource, UntagResource};
 use crate::cloud::Cloud;
 use crate::error::ApiError;
 
 type Tags = BTreeMap<String, String>;
-
-/// Names a resource.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OneResource {
-    resource_arn: String,
-}
 
 /// Input.
 #[derive(Debug, Deserialize)]
@@ -25,14 +19,6 @@ pub struct OneResource {
 pub struct TagResource {
     resource_arn: String,
     tags: Tags,
-}
-
-/// Input.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct UntagResource {
-    resource_arn: String,
-    tag_keys: Vec<String>,
 }
 
 /// Input.

@@ -23,7 +23,7 @@ pub struct Cluster {
 }
 
 impl Ecs {
-    /// Creates a cluster, or finds the one that is there (documented by use: the call is idempotent).
+    /// Creates a cluster, or finds the one that is there (assumed: that it is the same however it is configured).
     pub fn create_cluster(
         &mut self,
         name: Option<&str>,
@@ -47,6 +47,7 @@ impl Ecs {
     pub fn delete_cluster(&mut self, reference: &str) -> Result<&Cluster, ApiError> {
         let name = self.cluster_name(Some(reference))?;
         if self.services.values().any(|s| s.cluster == name && !s.is_inactive()) {
+            // observed, both: public Terraform logs
             let why = "The Cluster cannot be deleted while Services are active.";
             return Err(ApiError::new("ClusterContainsServicesException", why));
         }
@@ -111,11 +112,12 @@ fn copy(from: &Map<String, Value>, to: &mut Value, member: &str) {
     }
 }
 
-/// Up to 255 letters, digits, underscores and hyphens (documented: `CreateCluster.clusterName`).
+/// Documented: `CreateCluster.clusterName`; observed: badmintoncryer/cdk-preflight, `pf-ecs-cluster-name`.
 fn validate_name(name: &str) -> Result<(), ApiError> {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if name.is_empty() || name.len() > 255 || !name.chars().all(fits) {
-        return Err(ApiError::new("InvalidParameterException", "Invalid cluster name."));
+        let why = "ClusterName must match ^[a-zA-Z0-9\\-_]{1,255}$";
+        return Err(ApiError::new("InvalidParameterException", why));
     }
     Ok(())
 }

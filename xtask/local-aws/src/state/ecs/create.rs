@@ -112,8 +112,8 @@ impl Ecs {
     }
 }
 
-/// Creating a service again is fine if it is the same one (observed: the message; that the same
-/// values are accepted is assumed from it).
+/// Creating a service again is fine if it is the same one (observed: both messages, in public clients that
+/// match them; that the same values are accepted is assumed from the first).
 fn idempotent(
     there: &Service,
     revision: &Revision,
@@ -133,11 +133,11 @@ fn idempotent(
     }
 }
 
-/// Up to 255 letters, digits, underscores and hyphens (documented: `CreateService.serviceName`; message assumed).
+/// Documented: `CreateService.serviceName`; observed: badmintoncryer/cdk-preflight, `pf-ecs-service-name`.
 fn validate_name(name: &str) -> Result<(), ApiError> {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if name.is_empty() || name.len() > 255 || !name.chars().all(fits) {
-        return Err(invalid("Invalid service name."));
+        return Err(invalid(format!("ServiceName must match ^[a-zA-Z0-9\\-_]{{1,255}}$, but was {name}")));
     }
     Ok(())
 }
@@ -176,7 +176,7 @@ pub(super) fn validate_members(input: &Map<String, Value>) -> Result<(), ApiErro
         Some(entry[member].as_str().unwrap_or_default().to_owned())
     };
     if let Some(arn) = first("loadBalancers", "targetGroupArn") {
-        // There are no target groups here; what AWS says of one that does not exist (observed).
+        // There are no target groups here; what AWS says of one that does not exist (observed in public logs).
         return Err(invalid(format!("The target group {arn} does not exist.")));
     }
     if first("serviceRegistries", "registryArn").is_some() {
@@ -204,7 +204,8 @@ fn settings(input: &Map<String, Value>) -> Result<Map<String, Value>, ApiError> 
     Ok(out)
 }
 
-/// The first message is observed, the others are assumed.
+/// Observed (badmintoncryer/cdk-preflight: `pf-ecs-service-deployment-percent`,
+/// `pf-ecs-svc-min-healthy-over-max-percent`).
 pub(super) fn validate_configuration(settings: &Map<String, Value>) -> Result<(), ApiError> {
     let raw = settings.get("deploymentConfiguration").cloned().unwrap_or_default();
     let config: DeploymentConfiguration = serde_json::from_value(raw.clone())
@@ -214,11 +215,11 @@ pub(super) fn validate_configuration(settings: &Map<String, Value>) -> Result<()
             "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.",
         ));
     }
-    if config.maximum_percent < 100 || config.maximum_percent < config.minimum_healthy_percent {
-        return Err(invalid("maximumPercent must be at least 100 and greater than minimumHealthyPercent."));
+    if config.maximum_percent < 100 {
+        return Err(invalid("maximumPercent must be at least 100"));
     }
     if config.minimum_healthy_percent > 100 {
-        return Err(invalid("minimumHealthyPercent must be between 0 and 100."));
+        return Err(invalid("minimumHealthyPercent must be at most 100"));
     }
     if raw["strategy"].as_str().is_some_and(|s| s != "ROLLING") {
         let why = "A deployment strategy other than ROLLING is not supported by the local control plane.";

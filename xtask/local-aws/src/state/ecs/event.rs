@@ -1,4 +1,5 @@
-//! Service events, in AWS's words (observed: "Service event messages" and public threads).
+//! Service events, in AWS's words. Observed, all of them, in `DescribeServices` output that is quoted in
+//! public; where AWS's guide ("Service event messages") has them too, they agree.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,14 +19,28 @@ fn list(tasks: &[String]) -> String {
     tasks.iter().map(|t| format!(" (task {t})")).collect()
 }
 
-/// Tasks were started.
-pub fn started(service: &str, tasks: &[String]) -> String {
-    format!("(service {service}) has started {} tasks:{}.", tasks.len(), list(tasks))
+/// Tasks were started, so many of them for unhealthy ones.
+pub fn started(service: &str, tasks: &[String], replaced: usize) -> String {
+    let started = format!("(service {service}) has started {} tasks:{}.", tasks.len(), list(tasks));
+    match replaced.min(tasks.len()) {
+        0 => started,
+        n => format!("{started} Amazon ECS replaced {n} tasks due to an unhealthy status."),
+    }
 }
 
-/// Tasks were told to stop.
+/// Tasks that ran were told to stop.
 pub fn stopped(service: &str, tasks: &[String]) -> String {
     format!("(service {service}) has stopped {} running tasks:{}.", tasks.len(), list(tasks))
+}
+
+/// Tasks that did not run yet were told to stop.
+pub fn stopped_pending(service: &str, count: usize) -> String {
+    format!("(service {service}) stopped {count} pending tasks.")
+}
+
+/// A task could not be started on Fargate: its `stoppedReason`.
+pub fn not_placed(service: &str, reason: &str) -> String {
+    format!("(service {service}) was unable to place a task. Reason: {}.", reason.trim_end_matches('.'))
 }
 
 /// A health check failed.
@@ -61,7 +76,7 @@ pub fn impaired(service: &str) -> String {
     )
 }
 
-/// The EC2 launch type, with no instances in the cluster (observed).
+/// The EC2 launch type, with no instances in the cluster.
 pub fn no_instances(service: &str) -> String {
     format!(
         "(service {service}) was unable to place a task because no container instance met all of its requirements. \

@@ -8,7 +8,8 @@ use super::{Ecs, Timing, event};
 
 /// What the circuit breaker counts: tasks that never reach RUNNING, and failed health checks. A task
 /// that ran and then crashed is not (documented: "How the Amazon ECS deployment circuit breaker
-/// detects failures"; observed: a crash loop is not seen).
+/// detects failures"; observed: aws/containers-roadmap#1206, a crash loop is not seen). What AWS does with
+/// images that can't be pulled is seen to differ: counted late, or never. Here they count.
 pub(super) fn is_failure(stop: &Stop, ran: bool) -> bool {
     match stop.code {
         StopCode::TaskFailedToStart => true,
@@ -52,7 +53,8 @@ struct Cause {
 }
 
 impl Cause {
-    /// Observed: `rolloutStateReason` and events in public threads; `rollback.reason` is assumed.
+    /// Observed: aws/containers-roadmap#1488, fabfuel/ecs-deploy's tests, `DescribeServices` output in public;
+    /// the reason is what hashicorp/terraform-provider-aws's tests of services expect.
     const BREAKER: Self = Self {
         state: "ECS deployment circuit breaker: tasks failed to start.",
         event: "tasks failed to start",
@@ -94,18 +96,24 @@ fn fail(ecs: &mut Ecs, service: &mut Service, cause: &Cause, rollback: bool, now
     service.retry_at = None;
 }
 
-/// Nothing to go back to: no task is started any more (documented: the deployment is stalled; the
-/// statuses are assumed).
+/// Nothing to go back to: no task is started any more (documented: the deployment is stalled). With a
+/// rollback to make, it fails (documented: "Troubleshoot service deployments" has status and reason);
+/// without one, the status is assumed.
 fn stall(service: &mut Service, cause: &Cause, rollback: bool, now: f64) {
     if let Some(last) = service.history.last_mut() {
-        last.set(if rollback { Status::RollbackFailed } else { Status::Stopped }, now);
+        let (status, reason) = match rollback {
+            true => (Status::RollbackFailed, "No rollback candidate was found to run the rollback."),
+            false => (Status::Stopped, cause.state),
+        };
+        last.set(status, now);
         last.stopped_at = Some(now);
-        last.reason = Some(cause.state.into());
+        last.reason = Some(reason.into());
     }
 }
 
-/// The deployment of that revision that is still there becomes primary again, with the tasks it has
-/// (assumed); if it is gone, a new one is made.
+/// The deployment of that revision that is still there becomes primary again, with the tasks it has; if it
+/// is gone, a new one is made. Observed both ways: in aws/copilot-cli#4838 a maintainer sees the `ACTIVE`
+/// deployment promoted, the reporter a new one. The ID in the reason is the primary's own (observed).
 fn back_to(ecs: &mut Ecs, service: &mut Service, target: &str, cause: &Cause, now: f64) -> String {
     let there =
         service.deployments.iter().skip(1).position(|d| d.revision == target && d.rollout != Rollout::Failed);

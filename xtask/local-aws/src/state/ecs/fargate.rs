@@ -21,7 +21,7 @@ pub(super) fn has_size(cpu: u32, memory: u32) -> bool {
     }
 }
 
-/// A Fargate task names both sizes, and a pair that exists (observed messages).
+/// A Fargate task names both sizes, and a pair that exists (observed: the messages, in public logs).
 pub(super) fn validate_size(cpu: Option<&str>, memory: Option<&str>) -> Result<(), ApiError> {
     let missing = |what| {
         ApiError::new(

@@ -168,7 +168,8 @@ impl Ecs {
     }
 
     /// Settles launch type and platform (documented: `launchType`, `capacityProviderStrategy`): what is
-    /// given, or the cluster's default strategy, or EC2.
+    /// given, or the cluster's default strategy, or EC2. Observed in public logs: the messages, but for the
+    /// platform's (assumed).
     pub(super) fn place_on_fargate(
         &self,
         cluster: &str,

@@ -61,9 +61,6 @@ pub struct Timing {
     /// A running task whose ports accept no connection counts as healthy after this anyway, for the
     /// same reason.
     pub port_wait: f64,
-    /// Between taking a task out of the routes and its stop signal: the load balancer's
-    /// deregistration.
-    pub deregistration: f64,
     /// Wait after the first failed start; doubles with each further one (documented: "Service
     /// throttle logic").
     pub throttle: f64,
@@ -73,7 +70,7 @@ pub struct Timing {
 
 impl Default for Timing {
     fn default() -> Self {
-        Self { settle: 1.0, port_wait: 10.0, deregistration: 0.3, throttle: 0.5, throttle_max: 15.0 }
+        Self { settle: 1.0, port_wait: 10.0, throttle: 0.5, throttle_max: 15.0 }
     }
 }
 

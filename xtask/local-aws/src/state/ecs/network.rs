@@ -35,7 +35,8 @@ pub fn vpc(config: &Map<String, Value>) -> Option<Vpc> {
     serde_json::from_value(value.clone()).ok()
 }
 
-/// Whether the network configuration fits the definition's network mode (observed messages).
+/// Whether the network configuration fits the definition's network mode (observed: getmoto/moto's `ecs/models.py`,
+/// docker-archive/compose-cli#996, public Terraform logs; the groups' limit is assumed from the subnets').
 pub fn validate(definition: &Definition, config: &mut Map<String, Value>) -> Result<(), ApiError> {
     let refuse = |why: &str| Err(ApiError::new("InvalidParameterException", why));
     let awsvpc = definition.text("networkMode") == Some("awsvpc");
@@ -77,15 +78,27 @@ impl Ecs {
             zone: format!("{}a", self.place.region),
         });
         let host = self.ids.hex(6);
+        let id = self.ids.ec2("eni");
+        let public = vpc.assign_public_ip.as_deref() == Some("ENABLED");
         Some(Interface {
             attachment: self.ids.uuid(),
-            id: self.ids.ec2("eni"),
+            public: public.then(|| public_address(&id)),
+            id,
             subnet,
+            groups: vpc.security_groups,
             mac: mac(&self.ids.hex(10)),
             address: address(&facts.cidr, &host),
             zone: facts.zone,
         })
     }
+}
+
+/// A stand-in for the address that AWS would assign: one of TEST-NET-3, which is for documentation and
+/// routed nowhere (RFC 5737). It follows from the interface's ID; two tasks may have the same.
+fn public_address(interface: &str) -> String {
+    let digits = interface.get(interface.len().saturating_sub(8)..).unwrap_or_default();
+    let host = u32::from_str_radix(digits, 16).unwrap_or_default() % 254 + 1;
+    format!("203.0.113.{host}")
 }
 
 fn mac(hex: &str) -> String {
@@ -112,5 +125,8 @@ mod tests {
         assert_eq!(address("172.31.16.0/20", "000000"), "172.31.16.4");
         assert_eq!(address("10.0.0.0/28", "00000b"), "10.0.0.4");
         assert_eq!(mac("0123456789"), "02:01:23:45:67:89");
+        assert_eq!(public_address("eni-0123456789abcdef0"), public_address("eni-0123456789abcdef0"));
+        assert_eq!(public_address("eni-000000000000000fd"), "203.0.113.254");
+        assert_eq!(public_address("eni-000000000000000fe"), "203.0.113.1");
     }
 }

@@ -95,7 +95,8 @@ impl Ecs {
         }
     }
 
-    /// A task definition to run (observed: messages of `RunTask` and `CreateService` in public threads).
+    /// A task definition to run (observed: the messages, in public logs; of the second also under
+    /// `ClientException`).
     pub fn runnable_definition(&self, reference: &str) -> Result<&Definition, ApiError> {
         let definition = self
             .definition(reference)

@@ -51,6 +51,7 @@ fn account(ecs: &mut Ecs, service: &mut Service, now: f64) {
     };
     let timing = ecs.timing.clone();
     let mut impaired = false;
+    let mut not_placed = Vec::new();
     let tasks = ecs.tasks.values_mut().filter(|t| {
         t.cluster == service.cluster && t.service.as_deref() == Some(&service.name) && !t.counted
     });
@@ -58,6 +59,9 @@ fn account(ecs: &mut Ecs, service: &mut Service, now: f64) {
         let ours = task.started_by.as_deref() == Some(&primary.id);
         if let Some(stop) = &task.stop {
             task.counted = true;
+            if stop.code == StopCode::TaskFailedToStart {
+                not_placed.push(stop.reason.clone());
+            }
             let failed = is_failure(stop, task.started_at.is_some());
             primary.failed += u64::from(ours && failed);
             if ours && (failed || stop.code == StopCode::EssentialContainerExited) {
@@ -80,6 +84,9 @@ fn account(ecs: &mut Ecs, service: &mut Service, now: f64) {
     if let Some(last) = service.history.last_mut().filter(|d| d.status == Status::InProgress) {
         last.failures = primary.failed;
         last.threshold = config.threshold(service.desired);
+    }
+    for reason in not_placed {
+        service.tell(&mut ecs.ids, event::not_placed(&service.name, &reason), now);
     }
     if impaired {
         service.tell(&mut ecs.ids, event::impaired(&service.name), now);
@@ -126,15 +133,19 @@ fn carry_out(ecs: &mut Ecs, service: &mut Service, plan: &Plan, now: f64) {
     for task in &plan.stop {
         ecs.stop(task, Stop::scaling(&id), now);
     }
-    let stopped = [plan.replace.clone(), plan.stop.clone()].concat();
-    if !stopped.is_empty() {
-        service.tell(&mut ecs.ids, event::stopped(&service.name, &stopped), now);
+    let stopped = plan.replace.iter().chain(&plan.stop).cloned();
+    let (ran, pending): (Vec<_>, Vec<_>) = stopped.partition(|id| ecs.ran(id));
+    if !ran.is_empty() {
+        service.tell(&mut ecs.ids, event::stopped(&service.name, &ran), now);
+    }
+    if !pending.is_empty() {
+        service.tell(&mut ecs.ids, event::stopped_pending(&service.name, pending.len()), now);
     }
     let started: Vec<String> = (0..plan.start).filter_map(|_| ecs.launch(service, now)).collect();
     if !started.is_empty() {
-        service.tell(&mut ecs.ids, event::started(&service.name, &started), now);
+        service.tell(&mut ecs.ids, event::started(&service.name, &started, plan.replace.len()), now);
     }
-    if !stopped.is_empty() || !started.is_empty() {
+    if !ran.is_empty() || !pending.is_empty() || !started.is_empty() {
         service.steady = false;
         if let Some(primary) = service.deployments.first_mut() {
             primary.updated_at = now;
@@ -142,8 +153,15 @@ fn carry_out(ecs: &mut Ecs, service: &mut Service, plan: &Plan, now: f64) {
     }
 }
 
+impl Ecs {
+    /// Whether a task got as far as RUNNING.
+    fn ran(&self, task: &str) -> bool {
+        self.tasks.get(task).is_some_and(|t| t.started_at.is_some())
+    }
+}
+
 /// Steady: all that is desired is healthy, and nothing else is left. Old tasks count until they are
-/// stopped (observed: `services-stable` waits out their drain).
+/// stopped (observed: aws-actions/amazon-ecs-deploy-task-definition#30, `services-stable` waits out their drain).
 fn is_steady(ecs: &Ecs, service: &Service) -> bool {
     let Some(primary) = service.deployments.first() else {
         return false;

@@ -102,7 +102,8 @@ impl Service {
     }
 
     /// Begins a deployment of this revision. The one before is left behind: `ACTIVE`, draining as the
-    /// new one comes up. A service deployment that was under way is stopped (assumed).
+    /// new one comes up. A service deployment that was under way is stopped (observed: kayac/ecspresso#899;
+    /// its reason is assumed).
     pub fn deploy(&mut self, ids: &mut Ids, revision: Revision, now: f64) {
         for open in self.history.iter_mut().filter(|d| d.status.is_open()) {
             open.set(Status::Stopped, now);

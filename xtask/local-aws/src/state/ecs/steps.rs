@@ -16,6 +16,8 @@ pub enum Step {
     Start(String),
     /// Wait until its ports accept connections.
     Probe,
+    /// Wait until no new connection is made to it: the load balancer's deregistration.
+    Deregister,
     /// Send the stop signal to a container and wait for its end.
     Stop(String),
     /// Remove everything.
@@ -49,7 +51,8 @@ pub fn steps(task: &Task, definitions: &[ContainerDefinition]) -> Vec<Step> {
             }
             out
         }
-        Last::Deactivating | Last::Stopped => Vec::new(),
+        Last::Deactivating => vec![Step::Deregister],
+        Last::Stopped => Vec::new(),
         Last::Stopping => stops(task, definitions),
         Last::Deprovisioning => vec![Step::Remove],
     }
@@ -95,12 +98,11 @@ fn stops(task: &Task, definitions: &[ContainerDefinition]) -> Vec<Step> {
 
 /// When, after now, time alone changes something: the scheduler sleeps until then at most.
 pub fn next_deadline(ecs: &Ecs, now: f64) -> Option<f64> {
-    let Timing { settle, port_wait, deregistration, .. } = ecs.timing;
+    let Timing { settle, port_wait, .. } = ecs.timing;
     let tasks = ecs.tasks.values().filter_map(|task| match task.last {
         Last::Running if !task.ready => {
             task.started_at.map(|at| at + if task.published.is_empty() { settle } else { port_wait })
         }
-        Last::Deactivating => task.stopping_at.map(|at| at + deregistration),
         _ => None,
     });
     let services = ecs.services.values().filter_map(|s| s.retry_at.filter(|at| *at > now));

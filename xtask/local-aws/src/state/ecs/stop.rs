@@ -25,25 +25,25 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// The service scheduler takes it away (observed: `Scaling activity initiated by (deployment ecs-svc/1)`).
+    /// The service scheduler takes it away (documented: "Stopped task error codes").
     pub fn scaling(deployment: &str) -> Self {
         let reason = format!("Scaling activity initiated by (deployment {deployment})");
         Self { code: StopCode::ServiceSchedulerInitiated, reason }
     }
 
-    /// A health check failed (observed).
+    /// A health check failed (observed: `DescribeTasks` output in public).
     pub fn unhealthy() -> Self {
         let reason = "Task failed container health checks".into();
         Self { code: StopCode::ServiceSchedulerInitiated, reason }
     }
 
-    /// `StopTask` (observed: "Task stopped by user" when no reason is given).
+    /// `StopTask`, without a reason (observed: EventBridge filters in public match on it).
     pub fn by_user(reason: Option<String>) -> Self {
         let reason = reason.unwrap_or_else(|| "Task stopped by user".into());
         Self { code: StopCode::UserInitiated, reason }
     }
 
-    /// An essential container exited (observed).
+    /// An essential container exited (documented: as above).
     pub fn essential() -> Self {
         Self { code: StopCode::EssentialContainerExited, reason: "Essential container in task exited".into() }
     }

@@ -117,8 +117,14 @@ pub struct Interface {
     pub subnet: String,
     /// `02:…`.
     pub mac: String,
+    /// Security group IDs that were asked for; none is the VPC's default group.
+    #[serde(default)]
+    pub groups: Vec<String>,
     /// Private IPv4 address.
     pub address: String,
+    /// Public IPv4 address, if one was asked for: a stand-in that nothing listens at.
+    #[serde(default)]
+    pub public: Option<String>,
     /// Availability zone of the subnet.
     pub zone: String,
 }

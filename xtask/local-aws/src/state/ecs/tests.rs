@@ -132,6 +132,7 @@ impl World {
                 self.check_health(task, program);
                 Outcome::Ready
             }
+            Step::Deregister => Outcome::Deregistered,
             Step::Stop(name) => Outcome::Ended(name),
             Step::Remove => Outcome::Removed,
         };

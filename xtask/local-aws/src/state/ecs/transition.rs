@@ -20,6 +20,8 @@ pub enum Outcome {
     Started(String, String),
     /// The ports accept connections.
     Ready,
+    /// No new connection is made to it any more.
+    Deregistered,
     /// The task cannot be started: the reason in AWS's words, and the container it is about.
     Failed(Option<String>, String),
     /// The container ended.
@@ -78,6 +80,13 @@ fn apply(task: &mut Task, outcome: Outcome, now: f64) {
         Outcome::Ready => task.ready = true,
         Outcome::Failed(container, reason) => failed(task, container, reason, now),
         Outcome::Ended(name) => ended(task, &name, None, now),
+        Outcome::Deregistered if task.last == Last::Deactivating => {
+            task.last = Last::Stopping;
+            settle_stop(task, now);
+        }
+        Outcome::Deregistered => {}
+        // What is left of a stopped task may be removed again.
+        Outcome::Removed if task.last == Last::Stopped => {}
         Outcome::Removed => {
             task.last = Last::Stopped;
             task.stopped_at = Some(now);
@@ -133,6 +142,13 @@ fn run_if_started(task: &mut Task, now: f64) {
 }
 
 fn failed(task: &mut Task, container: Option<String>, reason: String, now: f64) {
+    if !task.wanted() {
+        // It is stopped for another reason. Without a holder there is nothing to wait for.
+        if task.last == Last::Provisioning {
+            task.last = Last::Deprovisioning;
+        }
+        return;
+    }
     if let Some(name) = container {
         for container in task.containers.iter_mut().filter(|c| c.name == name) {
             container.reason = Some(reason.clone());
@@ -171,7 +187,7 @@ fn ended(task: &mut Task, name: &str, exit: Option<(i64, bool)>, now: f64) {
     if let Some((code, oom_killed)) = exit {
         container.exit_code = Some(code);
         if oom_killed {
-            // observed
+            // observed: `DescribeTasks` output in public
             container.reason = Some("OutOfMemoryError: Container killed due to memory usage".into());
         }
     }
@@ -237,17 +253,9 @@ fn observe_holder(task: &mut Task, status: Option<Status>, now: f64) {
 }
 
 fn tick(task: &mut Task, timing: &Timing, now: f64) {
-    let passed = |since: Option<f64>, wait: f64| since.is_some_and(|at| now - at >= wait);
-    match task.last {
-        Last::Running if !task.ready => {
-            let wait = if task.published.is_empty() { timing.settle } else { timing.port_wait };
-            task.ready = passed(task.started_at, wait)
-                || (task.published.is_empty() && task.has_check() && task.health() == HealthStatus::Healthy);
-        }
-        Last::Deactivating if passed(task.stopping_at, timing.deregistration) => {
-            task.last = Last::Stopping;
-            settle_stop(task, now);
-        }
-        _ => {}
+    if task.last == Last::Running && !task.ready {
+        let wait = if task.published.is_empty() { timing.settle } else { timing.port_wait };
+        task.ready = task.started_at.is_some_and(|at| now - at >= wait)
+            || (task.published.is_empty() && task.has_check() && task.health() == HealthStatus::Healthy);
     }
 }

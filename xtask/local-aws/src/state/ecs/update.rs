@@ -85,7 +85,7 @@ impl Ecs {
                 return Err(ApiError::new("ServiceNotFoundException", "Service not found."));
             }
             Lifecycle::Active if !force && service.desired > 0 => {
-                // observed
+                // observed: getmoto/moto's `ecs/models.py`, and public logs
                 return Err(invalid("The service cannot be stopped while it is scaled above 0."));
             }
             _ => {}

@@ -1,7 +1,7 @@
 //! What AWS refuses to register, in its words.
 //!
-//! *Observed* messages are from public threads; the others are *assumed*, and
-//! say so.
+//! *Observed* messages name the thread that quotes them, or *benched*: badmintoncryer/cdk-preflight, where each
+//! rule (`rules/ecs/*/meta.yaml`) quotes what a real account answered. The others are *assumed*.
 
 use std::collections::BTreeSet;
 
@@ -59,10 +59,10 @@ pub(super) fn is_ecr(image: &str) -> bool {
     host.contains(".dkr.ecr.") || (image.contains('/') && host.starts_with("127.0.0.1:"))
 }
 
-/// Documented: `RegisterTaskDefinition.family`; message of the pattern observed, of the missing one assumed.
+/// Observed (aws-actions/amazon-ecs-deploy-task-definition#630, aws/amazon-ecs-cli#37).
 fn family(family: &str) -> Check {
     match family {
-        "" => refuse("Family should not be null or empty."),
+        "" => refuse("Family can not be blank."),
         _ if !is_name(family) => refuse("Family contains invalid characters."),
         _ => Ok(()),
     }
@@ -73,7 +73,8 @@ fn is_name(name: &str) -> bool {
     name.len() <= 255 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
-/// The first two and the pattern are observed; duplicate and non-essential are assumed.
+/// Observed (awsdocs/aws-cloudformation-user-guide#454 and #612, hashicorp/terraform-provider-aws#5950,
+/// aws-actions/amazon-ecs-render-task-definition#87), but for what is benched: duplicates, none essential.
 fn names(containers: &[ContainerDefinition]) -> Check {
     if containers.is_empty() {
         return refuse("Container list cannot be empty.");
@@ -84,7 +85,7 @@ fn names(containers: &[ContainerDefinition]) -> Check {
             "" => return refuse("Container.name should not be null or empty."),
             name if !is_name(name) => return refuse("Container.name contains invalid characters."),
             name if !seen.insert(name) => {
-                return refuse(format!("Container.name '{name}' is not unique within the task definition."));
+                return refuse("Container names must be unique within a task definition.");
             }
             _ if container.image.is_empty() => return refuse("Container.image should not be null or empty."),
             _ => {}
@@ -93,7 +94,7 @@ fn names(containers: &[ContainerDefinition]) -> Check {
     if containers.iter().any(ContainerDefinition::is_essential) {
         return Ok(());
     }
-    refuse("At least one container in the task definition must be essential.")
+    refuse("Task definition doesn't have any essential container.")
 }
 
 fn dependencies(containers: &[ContainerDefinition]) -> Check {
@@ -113,7 +114,7 @@ fn dependencies(containers: &[ContainerDefinition]) -> Check {
     Ok(())
 }
 
-/// Observed, but for the last one's wording (assumed).
+/// Benched, the stray `+` included; the last one is assumed.
 fn dependency(containers: &[ContainerDefinition], dependency: &Dependency) -> Check {
     let name = &dependency.container_name;
     let Some(other) = containers.iter().find(|c| &c.name == name) else {
@@ -123,15 +124,15 @@ fn dependency(containers: &[ContainerDefinition], dependency: &Dependency) -> Ch
         "SUCCESS" | "COMPLETE" if other.is_essential() => refuse(
             "A dependency container with SUCCESS or COMPLETE condition cannot be an essential container",
         ),
-        "HEALTHY" if other.health_check.is_none() => refuse(format!(
-            "Cannot depend on container '{name}' to be HEALTHY because it has no health check"
-        )),
+        "HEALTHY" if other.health_check.is_none() => {
+            refuse("A dependency container with HEALTHY condition must have health check configured")
+        }
         "START" | "SUCCESS" | "COMPLETE" | "HEALTHY" => Ok(()),
         other => refuse(format!("Invalid container dependency condition '{other}'.")),
     }
 }
 
-/// Observed messages.
+/// Benched, but for the role that ECR images need (observed in public Terraform logs).
 fn for_fargate(task: &Task<'_>, containers: &[ContainerDefinition]) -> Check {
     if !task.awsvpc {
         return refuse("Fargate only supports network mode 'awsvpc'.");
@@ -147,21 +148,20 @@ fn for_fargate(task: &Task<'_>, containers: &[ContainerDefinition]) -> Check {
         }
     }
     if containers.iter().any(|c| c.privileged == Some(true)) {
-        return refuse("Fargate compatible task definitions do not support privileged"); // assumed
+        return refuse("Fargate requires that the 'privileged' setting be 'false' at the container level.");
     }
     let units: u32 = containers.iter().map(|c| c.cpu).sum();
     match task.cpu.and_then(|c| c.parse::<u32>().ok()) {
-        // assumed
-        Some(limit) if units > limit => {
-            refuse("The total cpu of the containers is greater than for the task.")
-        }
+        Some(limit) if units > limit => refuse(
+            "The sum of all container 'cpu' values cannot be greater than the value of the task 'cpu'.",
+        ),
         _ => Ok(()),
     }
 }
 
 fn container(task: &Task<'_>, container: &ContainerDefinition) -> Check {
     if !container.secrets.is_empty() && !task.execution_role {
-        // observed
+        // benched
         return refuse(
             "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.",
         );
@@ -169,14 +169,14 @@ fn container(task: &Task<'_>, container: &ContainerDefinition) -> Check {
     memory(task, container)?;
     container.port_mappings.iter().try_for_each(|p| port(task, p))?;
     if task.awsvpc && !container.links.is_empty() {
-        return refuse("Links are not supported when networkMode=awsvpc."); // assumed
+        return refuse("Links are not supported when networkMode=awsvpc."); // benched
     }
     health_check(container)?;
     stop_timeout(task, container)?;
     logs(task, container)
 }
 
-/// Observed, but for the soft limit (assumed).
+/// Benched: the hard limit and the soft one over it. Observed: none given (sil-org/ecs-deploy#308).
 fn memory(task: &Task<'_>, container: &ContainerDefinition) -> Check {
     let name = &container.name;
     let limit = task.memory.and_then(|m| m.parse::<u32>().ok());
@@ -189,7 +189,7 @@ fn memory(task: &Task<'_>, container: &ContainerDefinition) -> Check {
     }
     if container.memory.zip(container.memory_reservation).is_some_and(|(hard, soft)| soft > hard) {
         return refuse(format!(
-            "Invalid setting for container '{name}'. 'memory' must be greater than 'memoryReservation'."
+            "Invalid setting for container '{name}'. 'memory' must be greater than or equal to 'memoryReservation'."
         ));
     }
     if limit.is_none() && container.memory.is_none() && container.memory_reservation.is_none() {
@@ -201,7 +201,7 @@ fn memory(task: &Task<'_>, container: &ContainerDefinition) -> Check {
     Ok(())
 }
 
-/// The awsvpc message is observed; the others are assumed.
+/// The awsvpc message is observed (public Terraform code quotes it); the others are assumed.
 fn port(task: &Task<'_>, port: &PortMapping) -> Check {
     let Some(container) = port.container_port else {
         return Ok(());
@@ -220,7 +220,7 @@ fn port(task: &Task<'_>, port: &PortMapping) -> Check {
     }
 }
 
-/// Ranges documented: `HealthCheck`; messages assumed.
+/// Ranges documented: `HealthCheck`; over one is benched, under one and no command are assumed.
 fn health_check(container: &ContainerDefinition) -> Check {
     let Some(check) = &container.health_check else {
         return Ok(());
@@ -235,37 +235,46 @@ fn health_check(container: &ContainerDefinition) -> Check {
         ("startPeriod", check.start_period, 0..=300),
     ];
     for (what, value, range) in ranges {
-        if value.is_some_and(|v| !range.contains(&v)) {
-            let (from, to) = (range.start(), range.end());
-            return refuse(format!("Health check {what} must be between {from} and {to}."));
-        }
+        let limit = match value {
+            Some(v) if v > *range.end() => {
+                format!("less than or equal to the maximum allowed value {}", range.end())
+            }
+            Some(v) if v < *range.start() => {
+                format!("greater than or equal to the minimum allowed value {}", range.start())
+            }
+            _ => continue,
+        };
+        return refuse(format!("Health check {what} must be {limit} for container '{}'", container.name));
     }
     Ok(())
 }
 
-/// Limit documented: `ContainerDefinition.stopTimeout`; message assumed.
+/// Limit documented: `ContainerDefinition.stopTimeout`, which takes 120 too, whatever the message says (observed
+/// in public logs of `RegisterTaskDefinition`).
 fn stop_timeout(task: &Task<'_>, container: &ContainerDefinition) -> Check {
     match container.stop_timeout {
-        Some(seconds) if task.fargate && seconds > 120 => {
-            refuse("stopTimeout must be less than or equal to 120 seconds for Fargate.")
-        }
+        Some(seconds) if task.fargate && seconds > 120 => refuse(
+            "Tasks using the Fargate launch type must have a container stop timeout of less than 120 seconds.",
+        ),
         _ => Ok(()),
     }
 }
 
-/// Required options documented: "awslogs log driver"; message assumed.
+/// Required options documented: "awslogs log driver"; messages benched.
 fn logs(task: &Task<'_>, container: &ContainerDefinition) -> Check {
     let Some(logs) = container.awslogs() else {
         return Ok(());
     };
-    let required: &[&str] = if task.fargate {
-        &["awslogs-group", "awslogs-region", "awslogs-stream-prefix"]
-    } else {
-        &["awslogs-group", "awslogs-region"]
-    };
-    let missing: Vec<&str> = required.iter().copied().filter(|o| logs.option(o).is_none()).collect();
-    if missing.is_empty() {
-        return Ok(());
+    let missing: Vec<&str> =
+        ["awslogs-group", "awslogs-region"].into_iter().filter(|o| logs.option(o).is_none()).collect();
+    if !missing.is_empty() {
+        return refuse(format!("Log driver awslogs requires options: {}", missing.join(", ")));
     }
-    refuse(format!("Log driver awslogs requires options: {}", missing.join(", ")))
+    if task.fargate && logs.option("awslogs-stream-prefix").is_none() {
+        return refuse(
+            "Fargate requires log configuration options to include awslogs-stream-prefix to support log driver \
+             awslogs.",
+        );
+    }
+    Ok(())
 }

@@ -108,6 +108,8 @@ impl Logs {
             return Err(LogsError::GroupExists);
         }
         let directory = self.directory.join(file_name(&group.name));
+        // What is left of a group whose removal was cut off is none of this one's.
+        remove_all(&directory)?;
         std::fs::create_dir_all(&directory)?;
         save(&directory, &group)?;
         let name = group.name.clone();
@@ -119,8 +121,11 @@ impl Logs {
     pub fn delete_group(&self, name: &str) -> Result<(), LogsError> {
         let mut entries = self.entries();
         let entry = entries.get(name).ok_or(LogsError::GroupMissing)?;
-        std::fs::remove_dir_all(&entry.directory)?;
+        // Without it there is no group, however far the rest gets.
+        std::fs::remove_file(entry.directory.join("group.json"))?;
+        let directory = entry.directory.clone();
         entries.remove(name);
+        remove_all(&directory)?;
         Ok(())
     }
 
@@ -237,6 +242,13 @@ impl Logs {
     }
 }
 
+fn remove_all(directory: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 fn file_name(name: &str) -> String {
     let mut hex = sha256_hex(name.as_bytes());
     hex.truncate(32);
@@ -265,6 +277,10 @@ fn load_group(directory: PathBuf) -> io::Result<Entry> {
     let mut streams = BTreeMap::new();
     for found in std::fs::read_dir(&directory)? {
         let path = found?.path();
+        // A rewrite that a SIGKILL cut off. One that cannot be removed does no harm.
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(".tmp")) {
+            std::fs::remove_file(&path).unwrap_or_default();
+        }
         if path.extension().is_some_and(|extension| extension == "log")
             && let Ok((name, stream)) = StreamFile::load(path)
         {

@@ -200,3 +200,21 @@ fn what_is_deleted_is_gone_from_the_disk() {
     assert!(matches!(store.logs.delete_group("/a/group"), Err(LogsError::GroupMissing)));
     assert!(Logs::new(&store.options).groups(|_| true).is_empty());
 }
+
+#[test]
+fn what_a_crash_left_of_a_group_is_none_of_the_next_ones() {
+    let store = store();
+    store.add("s", &[(1, "x")]);
+    let path = store.logs.stream("/a/group", "s", |stream| stream.path().to_owned()).expect("is there");
+    let directory = path.parent().expect("a directory");
+    std::fs::remove_file(directory.join("group.json")).expect("removes"); // and then the process ended
+    std::fs::write(directory.join(".tmp1"), "half").expect("writes");
+    let logs = Logs::new(&store.options);
+    assert!(matches!(logs.group("/a/group"), Err(LogsError::GroupMissing)));
+    let group =
+        Group { name: "/a/group".to_owned(), created_ms: 2, retention_days: None, tags: BTreeMap::new() };
+    logs.create_group(group).expect("creates");
+    let again = Logs::new(&store.options);
+    assert!(matches!(again.stream("/a/group", "s", |_| ()), Err(LogsError::StreamMissing)));
+    assert_eq!(std::fs::read_dir(directory).expect("is there").count(), 1);
+}

@@ -49,7 +49,11 @@ fn it_rolls_back_to_the_last_that_completed() {
     assert!(last(&world)["rollback"]["serviceRevisionArn"].as_str().is_some_and(|a| a.ends_with(&revision)));
     assert_snapshot!(world.events().lines().skip(3).collect::<Vec<_>>().join("\n"), @r"
     (service s) has started 2 tasks: (task ID) (task ID).
+    (service s) was unable to place a task. Reason: CannotPullContainerError: not found.
+    (service s) was unable to place a task. Reason: CannotPullContainerError: not found.
     (service s) has started 2 tasks: (task ID) (task ID).
+    (service s) was unable to place a task. Reason: CannotPullContainerError: not found.
+    (service s) was unable to place a task. Reason: CannotPullContainerError: not found.
     (service s) is unable to consistently start tasks successfully. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.
     (service s) (deployment ecs-svc/N) deployment failed: tasks failed to start.
     (service s) rolling back to deployment ecs-svc/N.
@@ -98,6 +102,7 @@ fn with_nothing_to_roll_back_to_it_stalls() {
     world.until("failed", |s| s["deployments"][0]["rolloutState"] == "FAILED");
     world.rounds(20);
     assert_eq!(world.statuses(), [Status::RollbackFailed]);
+    assert_eq!(last(&world)["statusReason"], "No rollback candidate was found to run the rollback.");
     assert_eq!(world.ecs.tasks_of("c", "s").count(), 3, "the threshold is 3");
     let task = world.ecs.tasks_of("c", "s").find(|t| t.last == Last::Stopped).expect("a stopped task");
     let task = world.ecs.render_task(task, true);

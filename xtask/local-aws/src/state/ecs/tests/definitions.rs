@@ -32,7 +32,7 @@ fn messages() {
     assert_snapshot!(refusal(|d| d["containerDefinitions"] = json!([])), @"ClientException: Container list cannot be empty.");
     assert_snapshot!(refusal(|d| d["containerDefinitions"][0]["name"] = "".into()), @"ClientException: Container.name should not be null or empty.");
     assert_snapshot!(refusal(|d| d["containerDefinitions"][0]["image"] = "1.dkr.ecr.r.amazonaws.com/x".into()), @"ClientException: Fargate requires task definition to have execution role ARN to support ECR images.");
-    assert_snapshot!(refusal(|d| d["containerDefinitions"][0]["essential"] = false.into()), @"ClientException: At least one container in the task definition must be essential.");
+    assert_snapshot!(refusal(|d| d["containerDefinitions"][0]["essential"] = false.into()), @"ClientException: Task definition doesn't have any essential container.");
     assert_snapshot!(refusal(|d| d["containerDefinitions"][0]["dependsOn"] = json!([{"containerName": "z", "condition": "START"}])), @"ClientException: Cannot depend on container + 'z' because it does not exist");
     assert_snapshot!(refusal(|d| d["containerDefinitions"][0]["dependsOn"] = json!([{"containerName": "a", "condition": "START"}])), @"ClientException: Container dependency has a cycle.");
     assert_snapshot!(refusal(|d| d["containerDefinitions"][0]["secrets"] = json!([{"name": "A", "valueFrom": "b"}])), @"ClientException: When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.");

@@ -59,14 +59,15 @@ fn containers_start_in_the_order_of_their_dependencies_and_stop_in_reverse() {
 
     world.ecs.stop(&task, Stop::by_user(None), 8.0);
     assert_eq!(world.ecs.tasks[&task].last, Last::Deactivating);
-    assert_eq!(steps(&world), [], "first it leaves the routes");
-    world.ecs.tick(9.0);
+    assert_eq!(steps(&world), [Step::Deregister], "first it leaves the routes");
+    world.ecs.apply(&task, Outcome::Deregistered, 9.0);
     assert_eq!(steps(&world), [Step::Stop("web".into())]);
     world.ecs.apply(&task, Outcome::Ended("web".into()), 10.0);
     assert_eq!(steps(&world), [Step::Stop("db".into())]);
     world.ecs.apply(&task, Outcome::Ended("db".into()), 11.0);
     assert_eq!(steps(&world), [Step::Remove]);
     world.ecs.apply(&task, Outcome::Removed, 12.0);
+    world.ecs.apply(&task, Outcome::Removed, 13.0);
     let task = &world.ecs.tasks[&task];
     assert_eq!((task.last, task.stopped_at), (Last::Stopped, Some(12.0)));
 }
@@ -95,6 +96,16 @@ fn a_task_that_is_stopped_while_it_is_made_goes_away() {
     let holder = Holder { id: ContainerId("h".into()), published: std::collections::BTreeMap::new() };
     world.ecs.apply(&task, Outcome::Held(holder), 2.0);
     assert_eq!(steps(&world), [Step::Remove]);
+}
+
+#[test]
+fn a_task_that_is_stopped_while_it_cannot_be_made_goes_away_too() {
+    let mut world = World::new();
+    let task = chain(&mut world);
+    world.ecs.stop(&task, Stop::by_user(Some("enough".into())), 1.0);
+    world.ecs.apply(&task, Outcome::Failed(None, "the engine is away".into()), 2.0);
+    assert_eq!(steps(&world), [Step::Remove]);
+    assert_eq!(world.ecs.tasks[&task].stop.as_ref().map(|s| s.reason.as_str()), Some("enough"));
 }
 
 #[test]
