@@ -1,5 +1,7 @@
 //! What happens, as data. Steps emit events; `report` alone renders them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -117,27 +119,39 @@ fn as_millis<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result
 
 /// Where steps send their events. Cheap to clone; sending never blocks or fails.
 #[derive(Clone, Debug)]
-pub struct Events(mpsc::UnboundedSender<Event>);
+pub struct Events {
+    sender: mpsc::UnboundedSender<Event>,
+    service_touched: Arc<AtomicBool>,
+}
 
 impl Events {
     /// A handle and the end that `report` reads.
     #[must_use]
     pub fn channel() -> (Self, mpsc::UnboundedReceiver<Event>) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        (Self(sender), receiver)
+        (Self { sender, service_touched: Arc::default() }, receiver)
     }
 
     /// Sends one event. Nobody listening is fine: the run's outcome does not depend on it.
     pub fn emit(&self, event: Event) {
-        drop(self.0.send(event));
+        drop(self.sender.send(event));
     }
 
     /// Begins a step; end it with [`Running::finish`], or drop it when it fails.
     #[must_use]
     pub fn start(&self, phase: Phase, subject: impl Into<String>) -> Running {
         let step = Step { phase, subject: subject.into() };
+        if phase == Phase::Service {
+            self.service_touched.store(true, Ordering::Relaxed);
+        }
         self.emit(Event::Started { step: step.clone() });
         Running { events: self.clone(), step, began: std::time::Instant::now(), ended: false }
+    }
+
+    /// Whether a service may have been changed: what an interruption leaves behind.
+    #[must_use]
+    pub fn service_touched(&self) -> bool {
+        self.service_touched.load(Ordering::Relaxed)
     }
 
     /// Tells the user something.

@@ -15,7 +15,7 @@ pub async fn run(cli: Cli) -> u8 {
     let renderer = tokio::spawn(report::render(style, receiver));
     let result = tokio::select! {
         result = command(&cli, &events) => result,
-        () = interrupted(&cli.command) => Err(interruption()),
+        () = interrupted(&cli.command) => Err(interruption(&events)),
     };
     // The last sender goes, the renderer ends; only then the outcome is shown.
     drop(events);
@@ -55,7 +55,11 @@ async fn interrupted(command: &Command) {
     }
 }
 
-fn interruption() -> Error {
-    Error::new(Kind::Interrupted, "interrupted")
-        .hint("a rollout that had begun goes on without this command; run it again to follow it")
+fn interruption(events: &Events) -> Error {
+    let error = Error::new(Kind::Interrupted, "interrupted");
+    if events.service_touched() {
+        error.hint("a rollout that had begun goes on without this command: run it again to follow it")
+    } else {
+        error.hint("no service was changed")
+    }
 }

@@ -108,7 +108,8 @@ pub async fn serve_on<E: Engine>(
     let stop = CancellationToken::new();
     let (published, routes) = watch::channel(Vec::new());
     let proxy = Arc::new(Proxy::start(routes, cloud.state_dir()));
-    let scheduler = Scheduler::new(cloud.clone(), engine, sink, published, proxy.routed());
+    let mut scheduler = Scheduler::new(cloud.clone(), engine, sink, published, proxy.routed());
+    scheduler.adopt().await;
     let stopped = stop.clone();
     let scheduler = tokio::spawn(scheduler.run(async move { stopped.cancelled().await }));
     let on_request = stop.clone();

@@ -72,6 +72,10 @@ fn with_hint(error: Error, code: &str, said: &str, operation: &str) -> Error {
         | "SignatureDoesNotMatch" => {
             error.hint("AWS does not know these credentials, or this machine's clock is wrong")
         }
+        _ if said.contains("not idempotent") => {
+            error.hint("another client has just created it: run again, and it is compared with the file")
+        }
+        _ if said.contains("still Draining") => error.hint("it is being deleted: run again in a minute"),
         _ if said.contains("unable to assume the role") || said.contains("Role is not valid") => error
             .hint("the role is missing, or does not trust ecs-tasks.amazonaws.com; to make it:")
             .hint(crate::config::role_recipe("ecsTaskExecutionRole")),

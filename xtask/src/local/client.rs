@@ -10,18 +10,26 @@ use hyper_util::rt::TokioExecutor;
 
 pub use local_aws::server::status::{PortStatus as Port, ServiceStatus, Status};
 
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// Asks for the status; `None` if nothing of ours answers there.
 pub(super) async fn status(endpoint: &str) -> Option<Status> {
-    let body = request(Method::GET, &format!("{endpoint}/_local/status")).await?;
+    status_within(endpoint, PATIENCE).await
+}
+
+/// The same with another patience.
+pub(super) async fn status_within(endpoint: &str, patience: Duration) -> Option<Status> {
+    let body = request(Method::GET, &format!("{endpoint}/_local/status"), patience).await?;
     serde_json::from_slice(&body).ok()
 }
 
 /// Asks it to stop; tasks go on running.
 pub(super) async fn stop(endpoint: &str) -> Option<()> {
-    request(Method::POST, &format!("{endpoint}/_local/stop")).await.map(drop)
+    request(Method::POST, &format!("{endpoint}/_local/stop"), PATIENCE).await.map(drop)
 }
 
-async fn request(method: Method, url: &str) -> Option<Bytes> {
+async fn request(method: Method, url: &str, patience: Duration) -> Option<Bytes> {
     let request = Request::builder().method(method).uri(url).body(Empty::<Bytes>::new()).ok()?;
     let client = Client::builder(TokioExecutor::new()).build_http();
     let exchange = async {
@@ -30,5 +38,5 @@ async fn request(method: Method, url: &str) -> Option<Bytes> {
         let body = response.into_body().collect().await.ok()?.to_bytes();
         success.then_some(body)
     };
-    tokio::time::timeout(Duration::from_secs(3), exchange).await.ok()?
+    tokio::time::timeout(patience, exchange).await.ok()?
 }

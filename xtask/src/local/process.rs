@@ -164,21 +164,36 @@ async fn spawn(instance: &Instance, region: &str) -> Result<Status> {
         .map_err(|error| {
             Error::new(Kind::Unexpected, "the local control plane could not be started").caused_by(error)
         })?;
-    let mut line = String::new();
-    if let Some(stdout) = child.stdout.take() {
-        // One line when it is ready; the end of the file if it died.
-        let reading = BufReader::new(stdout).read_line(&mut line).await;
-        reading.map_err(bug)?;
-    }
-    let endpoint = line.trim();
-    match client::status(endpoint).await {
-        Some(status) if !endpoint.is_empty() => Ok(status),
-        _ => {
+    let endpoint = announced(&mut child).await?;
+    match ready(&endpoint).await {
+        Some(status) => Ok(status),
+        None => {
             // Half a control plane helps nobody; it may be gone by itself.
             drop(child.kill().await);
             Err(not_started(&log))
         }
     }
+}
+
+/// How long a control plane may take until it answers: the engine may be busy.
+const START: Duration = Duration::from_secs(60);
+
+/// The line that it prints when it listens; nothing if it died.
+async fn announced(child: &mut tokio::process::Child) -> Result<String> {
+    let mut line = String::new();
+    if let Some(stdout) = child.stdout.take() {
+        let reading = tokio::time::timeout(START, BufReader::new(stdout).read_line(&mut line)).await;
+        reading.ok().transpose().map_err(bug)?;
+    }
+    Ok(line.trim().to_owned())
+}
+
+/// Its first answer, which comes once it has looked at the engine.
+async fn ready(endpoint: &str) -> Option<Status> {
+    if endpoint.is_empty() {
+        return None;
+    }
+    tokio::time::timeout(START, client::status_within(endpoint, START)).await.ok()?
 }
 
 fn not_started(log: &std::path::Path) -> Error {
@@ -226,6 +241,7 @@ fn build() -> String {
 pub async fn serve(options: ServeOptions) -> Result<()> {
     let instance = Instance::at(&options.dir);
     std::fs::create_dir_all(&instance.dir).map_err(|error| unwritable(&instance, error))?;
+    let _alone = alone(&instance).await?;
     let listener = listen(&instance).await?;
     let address = listener.local_addr().map_err(bug)?;
     let endpoint = format!("http://{address}");
@@ -240,6 +256,24 @@ pub async fn serve(options: ServeOptions) -> Result<()> {
     };
     let served = local_aws::server::serve(listener, options, stop_signal(instance)).await;
     served.map_err(|error| Error::new(Kind::Preflight, error.to_string()))
+}
+
+/// Holds the instance for as long as this process lives. One that is about to end is waited for.
+async fn alone(instance: &Instance) -> Result<File> {
+    let path = instance.dir.join("serve.lock");
+    let opened = OpenOptions::new().create(true).append(true).open(&path);
+    let file = opened.map_err(|error| unwritable(instance, error))?;
+    let deadline = Instant::now() + Duration::from_secs(15);
+    while file.try_lock().is_err() {
+        if Instant::now() > deadline {
+            let message = format!("another control plane holds `{}`", path.display());
+            return Err(
+                Error::new(Kind::Preflight, message).hint("`cargo xtask local stop`, or end that process")
+            );
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(file)
 }
 
 #[expect(clippy::print_stdout, reason = "the parent reads this one line")]

@@ -24,17 +24,16 @@ use crate::workspace::Workspace;
 /// The file, the machine, or any step of the pipeline.
 pub(super) async fn run(global: &Global, flags: &Deploy, events: &Events) -> Result<serde_json::Value> {
     let workspace = Workspace::of(&global.file);
-    let config = workspace.config(global.style().color)?;
-    let region = global.region.clone().or_else(|| config.region.clone());
+    let mut config = workspace.config(global.style().color)?;
     let engine = engine::connect(events).await?;
     let instance = flags.local.then(|| global.instance(&workspace));
-    let endpoint = match &instance {
-        Some(instance) => {
-            Some(local::start(instance, region.as_deref().unwrap_or(LOCAL_REGION), events).await?.endpoint)
-        }
-        None => None,
-    };
-    let target = Target { local: endpoint, profile: global.profile.clone(), region };
+    let region = global.region.clone().or_else(|| config.region.clone());
+    let mut target = Target { local: None, profile: global.profile.clone(), region };
+    if let Some(instance) = &instance {
+        target = local_target(instance, target, events).await?;
+        // The account that the file guards is not the one that is played.
+        config.account = None;
+    }
     let aws = target.connect().await?;
     let build =
         BuildContext { root: workspace.root.clone(), engine: engine.clone(), color: global.style().color };
@@ -47,6 +46,19 @@ pub(super) async fn run(global: &Global, flags: &Deploy, events: &Events) -> Res
     let deployed = all_or_first_failure(results, events)?;
     show_places(&aws, &config, instance.as_ref(), &deployed, events).await;
     Ok(json!({ "services": deployed }))
+}
+
+/// The control plane's own endpoint and region: one that runs plays the region it was started with.
+async fn local_target(instance: &Instance, target: Target, events: &Events) -> Result<Target> {
+    let wanted = target.region.as_deref().unwrap_or(LOCAL_REGION);
+    let status = local::start(instance, wanted, events).await?;
+    if status.region != wanted {
+        events.note(format!(
+            "the local control plane plays {}; after `local reset` it can play {wanted}",
+            status.region
+        ));
+    }
+    Ok(Target { local: Some(status.endpoint), region: Some(status.region), ..target })
 }
 
 /// The first failure in the order of the file is the run's; the others are told.

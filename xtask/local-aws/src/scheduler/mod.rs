@@ -52,6 +52,7 @@ pub struct Scheduler<E: Engine> {
     /// By task and container.
     pumps: BTreeMap<(String, String), JoinHandle<()>>,
     saved: u64,
+    adopted: bool,
 }
 
 impl<E: Engine> Scheduler<E> {
@@ -73,7 +74,20 @@ impl<E: Engine> Scheduler<E> {
             steps: JoinSet::new(),
             listing: JoinSet::new(),
             pumps: BTreeMap::new(),
+            adopted: false,
         }
+    }
+
+    /// Looks at the engine once, before anybody asks: what died while no control plane ran must not
+    /// be answered as running.
+    pub async fn adopt(&mut self) {
+        self.adopted = true;
+        adopt::forget_unstarted(&self.context.cloud);
+        self.list();
+        if let Some(Ok(listed)) = self.listing.join_next().await {
+            self.compare(listed);
+        }
+        self.round();
     }
 
     /// Runs until `shutdown` resolves; then the state is saved, and containers go on running.
@@ -84,7 +98,9 @@ impl<E: Engine> Scheduler<E> {
         let mut list = tokio::time::interval(LIST_INTERVAL);
         list.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut save_at = None;
-        adopt::forget_unstarted(&self.context.cloud);
+        if !self.adopted {
+            self.adopt().await;
+        }
         loop {
             self.round();
             let changed = self.context.cloud.ecs().generation != self.saved;

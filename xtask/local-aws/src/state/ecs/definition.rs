@@ -203,6 +203,8 @@ fn fill_defaults(body: &mut Map<String, Value>, containers: &[ContainerDefinitio
     for list in ["volumes", "placementConstraints"] {
         body.entry(list).or_insert_with(|| json!([]));
     }
+    // Observed: aws-actions/amazon-ecs-deploy-task-definition#701.
+    body.entry("enableFaultInjection").or_insert_with(|| json!(false));
     body.insert("compatibilities".into(), if fargate { json!(["EC2", "FARGATE"]) } else { json!(["EC2"]) });
     body.insert("requiresAttributes".into(), attributes(body, containers).into());
     if let Some(Value::Array(containers)) = body.get_mut("containerDefinitions") {
