@@ -1,6 +1,6 @@
 //! The control plane is stopped, or killed; its tasks go on, and the next command converges.
 
-use crate::support::{Workspace, eventually, get};
+use crate::support::{Workspace, eventually, get, remove_containers};
 
 #[test]
 fn a_killed_control_plane_is_started_again_and_adopts_what_runs() {
@@ -35,4 +35,18 @@ fn kill(pid: &serde_json::Value) {
     #[expect(clippy::disallowed_methods, reason = "there is no signal in std")]
     let status = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status();
     assert!(status.expect("kill is there").success());
+}
+
+#[test]
+fn after_a_reboot_tasks_are_started_again_before_anything_is_called_unchanged() {
+    let workspace = Workspace::new("reboot");
+    workspace.deploy();
+    let before = workspace.status();
+    kill(&before["pid"]);
+    eventually("the control plane is gone", || workspace.status().is_null());
+    remove_containers(before["instance"].as_str().expect("an instance"));
+
+    let run = workspace.deploy();
+    assert_eq!(run.outcome["result"]["services"][0]["running"], 2, "{run:#?}");
+    assert_eq!(get(&workspace.address()).expect("an answer"), "v1");
 }

@@ -211,13 +211,23 @@ pub(crate) fn get(address: &str) -> std::io::Result<String> {
 
 /// Containers that carry this instance's label, as the engine lists them.
 pub(crate) fn containers(instance: &str) -> Vec<String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
+    block_on(async {
         use local_aws::engine::Engine as _;
-        let engine = engine(instance).await;
-        let found = engine.list().await.expect("the engine lists");
+        let found = engine(instance).await.list().await.expect("the engine lists");
         found.into_iter().map(|container| container.id.0).collect()
     })
+}
+
+/// Removes them, as if the machine had been started anew.
+pub(crate) fn remove_containers(instance: &str) {
+    block_on(async {
+        use local_aws::engine::Engine as _;
+        engine(instance).await.remove_all().await.expect("the engine removes");
+    });
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
 }
 
 /// The engine. Without one, the whole run ends here, with the one error that says how to get one.
