@@ -2,7 +2,8 @@
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ecs::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
-use aws_smithy_http_client::tls;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::{Connector, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -48,7 +49,7 @@ impl Target {
             .region(Region::new(region.clone()))
             .endpoint_url(endpoint)
             .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(http_client())
+            .http_client(http_client(ProxyConfig::disabled()))
             .timeout_config(timeouts())
             .retry_config(retries())
             .build();
@@ -69,7 +70,7 @@ impl Target {
 
 fn loader(region: Option<String>) -> aws_config::ConfigLoader {
     let loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http_client())
+        .http_client(http_client(ProxyConfig::from_env()))
         .timeout_config(timeouts())
         .retry_config(retries());
     match region {
@@ -78,10 +79,17 @@ fn loader(region: Option<String>) -> aws_config::ConfigLoader {
     }
 }
 
-fn http_client() -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-        .build_https()
+/// One pool of connections for all services; `proxy` is where they go through.
+fn http_client(proxy: ProxyConfig) -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, _| {
+        let mut connector = Connector::builder()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .proxy_config(proxy.clone());
+        if let Some(settings) = settings {
+            connector = connector.connector_settings(settings.clone());
+        }
+        connector.build()
+    })
 }
 
 fn timeouts() -> TimeoutConfig {

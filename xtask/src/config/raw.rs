@@ -10,7 +10,7 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct File {
-    /// Name of the project. Default: the name of the directory.
+    /// Name of the project, for those who read the file.
     pub(super) name: Option<String>,
     /// AWS region. Default: what the AWS configuration says.
     pub(super) region: Option<String>,
@@ -84,6 +84,8 @@ pub(super) struct Service {
     pub(super) launch_type: Option<LaunchType>,
     /// Fargate platform version. Default: `LATEST`.
     pub(super) platform_version: Option<String>,
+    /// What the task runs on, where no image of this file says it: `linux/amd64` (default) or `linux/arm64`.
+    pub(super) platform: Option<PlatformName>,
     /// Task definition family. Default: the service's name.
     pub(super) family: Option<String>,
     /// CPU units of a task, 1024 = one vCPU.

@@ -118,10 +118,10 @@ impl<'s> Checker<'s> {
         });
     }
 
-    fn wrong_type(&mut self, value: &Spanned<DeValue<'_>>, schema: &Json, key: &str) {
-        let choices = schema["anyOf"].as_array().cloned().unwrap_or_default();
+    fn wrong_type(&mut self, value: &Spanned<DeValue<'_>>, schema: &'s Json, key: &str) {
+        let choices = schema["anyOf"].as_array();
         let mut wanted: Vec<&str> = types(schema);
-        wanted.extend(choices.iter().flat_map(|choice| types(self.resolve_static(choice))));
+        wanted.extend(choices.into_iter().flatten().flat_map(|choice| types(self.resolve(choice))));
         wanted.retain(|kind| *kind != "null");
         wanted.dedup();
         let wanted: Vec<_> = wanted.iter().map(|kind| toml_word(kind)).collect();
@@ -131,13 +131,6 @@ impl<'s> Checker<'s> {
             label: format!("this is {}", article(value.get_ref().type_str())),
             help: vec![format!("expected {}", wanted.join(" or "))],
         });
-    }
-
-    fn resolve_static<'a>(&'a self, schema: &'a Json) -> &'a Json {
-        match schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#')) {
-            Some(pointer) => self.root.pointer(pointer).unwrap_or(schema),
-            None => schema,
-        }
     }
 
     fn word(&mut self, value: &Spanned<DeValue<'_>>, words: &[&str], key: &str) {

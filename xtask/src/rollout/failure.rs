@@ -59,6 +59,13 @@ pub(super) async fn failed(
         }
     };
     match evidence::gather(aws, watch, events).await {
+        Some(evidence) if evidence.contains("unable to assume the role") => {
+            let role = evidence.split(":role/").nth(1).and_then(|rest| rest.split(['\'', ' ', '"']).next());
+            error
+                .detail(evidence.clone())
+                .hint("the role is missing, or does not trust ecs-tasks.amazonaws.com; to make it:")
+                .hint(crate::config::role_recipe(role.unwrap_or("ecsTaskExecutionRole")))
+        }
         Some(evidence) => error.detail(evidence),
         None => error,
     }

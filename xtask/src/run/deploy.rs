@@ -81,8 +81,10 @@ async fn show_places(
     deployed: &[Deployed],
     events: &Events,
 ) {
-    for service in
-        config.services.iter().filter(|service| deployed.iter().any(|done| done.service == service.name))
+    for service in config
+        .services
+        .iter()
+        .filter(|service| deployed.iter().any(|done| done.service == service.name && done.running > 0))
     {
         let places: Vec<Place> = match local {
             Some(instance) => match crate::local::find(instance).await {

@@ -21,10 +21,7 @@ pub(super) fn images(
 fn image(check: &mut Check<'_>, at: &Path, name: String, table: raw::Image, root: &FsPath) -> Option<Image> {
     let repository = table.repository.clone().unwrap_or_else(|| name.clone());
     repository_name(check, at, &table, &repository);
-    let platform = match table.platform {
-        Some(raw::PlatformName::Arm64) => Platform::LinuxArm64,
-        Some(raw::PlatformName::Amd64) | None => Platform::LinuxAmd64,
-    };
+    let platform = table.platform.map(Platform::from).unwrap_or_default();
     let source = match (&table.bin, &table.dockerfile) {
         (Some(_), None) => {
             misplaced(
@@ -60,6 +57,15 @@ fn image(check: &mut Check<'_>, at: &Path, name: String, table: raw::Image, root
         }
     };
     Some(Image { name, repository, platform, source })
+}
+
+impl From<raw::PlatformName> for Platform {
+    fn from(name: raw::PlatformName) -> Self {
+        match name {
+            raw::PlatformName::Amd64 => Self::LinuxAmd64,
+            raw::PlatformName::Arm64 => Self::LinuxArm64,
+        }
+    }
 }
 
 fn bin_keys(table: &raw::Image) -> [(&'static str, bool); 8] {

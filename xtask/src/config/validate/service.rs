@@ -47,7 +47,7 @@ fn service(
     let log_group = log_group(check, at, &name, table.logs);
     let containers = containers(check, at, table.container, declared, table.memory);
     roles(check, at, table.execution_role.as_deref(), &containers);
-    let platform = platform(check, at, &containers, images);
+    let platform = platform(check, at, table.platform, &containers, images);
     let deployment = deployment(check, at, &table.deployment);
     let subnets = subnets(check, at, table.subnets);
     let desired_count = check.optional(&at.at("desired-count"), table.desired_count, 0..=5000);
@@ -261,23 +261,27 @@ pub fn role_recipe(name: &str) -> String {
     )
 }
 
-/// A task runs on one architecture, so its built images agree.
-fn platform(check: &mut Check<'_>, at: &Path, containers: &[Container], images: &[Image]) -> Platform {
+/// A task runs on one architecture, so its built images and its own `platform` agree.
+fn platform(
+    check: &mut Check<'_>,
+    at: &Path,
+    declared: Option<raw::PlatformName>,
+    containers: &[Container],
+    images: &[Image],
+) -> Platform {
     let built = |container: &Container| match &container.image {
-        ContainerImage::Built(name) => images
-            .iter()
-            .find(|image| image.name == *name)
-            .map(|image| (container.name.clone(), image.platform)),
+        ContainerImage::Built(name) => {
+            let image = images.iter().find(|image| image.name == *name);
+            image.map(|image| (at.at("container").at(&container.name).at("image"), image.platform))
+        }
         ContainerImage::Reference(_) => None,
     };
-    let mut platforms = containers.iter().filter_map(built);
-    let Some((_, first)) = platforms.next() else {
-        return Platform::default();
-    };
-    for (name, other) in platforms.filter(|(_, other)| *other != first) {
-        let help = "all containers of a task run on one platform".to_owned();
-        let title = format!("the image of `{name}` is for {other}, others are for {first}");
-        check.value(&at.at("container").at(&name).at("image"), title, "", [help]);
+    let own = declared.map(|name| (at.at("platform"), name.into()));
+    let mut platforms = own.into_iter().chain(containers.iter().filter_map(built));
+    let Some((_, first)) = platforms.next() else { return Platform::default() };
+    for (place, other) in platforms.filter(|(_, other)| *other != first) {
+        let help = "everything in a task runs on one platform".to_owned();
+        check.value(&place, format!("this is for {other}, the rest of the task for {first}"), "", [help]);
     }
     first
 }
