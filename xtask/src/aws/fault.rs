@@ -42,6 +42,14 @@ pub fn denied<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     error.code().is_some_and(is_denial)
 }
 
+/// Whether the service understood the call and will not do it, now or later.
+pub fn refused<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    let refusals =
+        ["ConflictException", "InvalidParameterException", "ClientException", "UnsupportedFeatureException"];
+    denied(error)
+        || error.code().is_some_and(|code| refusals.contains(&code) || code.ends_with("NotFoundException"))
+}
+
 fn is_denial(code: &str) -> bool {
     matches!(code, "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation")
 }

@@ -46,6 +46,9 @@ pub const STOP_TIMEOUT_MAX: i64 = 120;
 /// Source: Amazon ECS API Reference, EphemeralStorage.
 pub const EPHEMERAL_STORAGE: std::ops::RangeInclusive<i64> = 21..=200;
 
+/// Tasks that may start and die alike before a rollout is stopped, unless the file says otherwise.
+pub const CRASH_LIMIT: u32 = 3;
+
 #[cfg(test)]
 mod tests {
     use super::*;

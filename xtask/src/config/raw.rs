@@ -202,6 +202,8 @@ pub(super) struct Deployment {
     pub(super) maximum_percent: Option<i64>,
     /// Whether ECS stops a rollout whose tasks fail, and rolls back. Default: true.
     pub(super) circuit_breaker: Option<bool>,
+    /// Tasks that may start and die alike before the rollout is stopped and rolled back; 0 never stops it. Default: 3.
+    pub(super) crash_limit: Option<i64>,
     /// Minutes to wait for the rollout. Default: 20.
     pub(super) timeout_minutes: Option<i64>,
 }

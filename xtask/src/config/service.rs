@@ -121,6 +121,8 @@ pub struct Deployment {
     pub circuit_breaker: Option<bool>,
     /// How long to wait for the rollout.
     pub timeout: std::time::Duration,
+    /// How often tasks may die alike before the rollout is stopped; `None` never stops it.
+    pub crash_limit: Option<u32>,
 }
 
 /// A CloudWatch log group.

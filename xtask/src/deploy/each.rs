@@ -102,7 +102,8 @@ impl Run<'_> {
         };
         let start = rollout::start(now, was, &registered.arn);
         let timeout = self.options.timeout.unwrap_or(wanted.deployment.timeout);
-        let watch = Watch { cluster, service: &wanted.name, registered, start, before, timeout };
+        let crash_limit = wanted.deployment.crash_limit;
+        let watch = Watch { cluster, service: &wanted.name, registered, start, before, timeout, crash_limit };
         let running = rollout::watch(aws, &watch, events).await?;
         Ok(deployed(wanted, registered, answer.is_some(), running))
     }

@@ -8,6 +8,7 @@ use aws_sdk_ecs::types::{Task, TaskStopCode};
 
 use super::evidence;
 use crate::aws::Aws;
+use crate::config::limits::CRASH_LIMIT;
 
 /// How a task died: what is alike in a crash loop.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,10 +39,11 @@ pub(super) fn death(task: &Task) -> Option<Death> {
     })
 }
 
-/// The death that came so often that the next task will die of it too: three times, in a larger
+/// The death that came so often that the next task will die of it too: `limit` times, in a larger
 /// service as often as half its tasks.
-pub(super) fn looping(tasks: &[Task], desired: i32) -> Option<(Death, usize)> {
-    let limit = usize::try_from((desired + 1) / 2).unwrap_or(0).max(3);
+pub(super) fn looping(tasks: &[Task], desired: i32, limit: u32) -> Option<(Death, usize)> {
+    let half = usize::try_from((desired + 1) / 2).unwrap_or(0);
+    let limit = half.max(usize::try_from(limit).unwrap_or(usize::MAX));
     let mut counts: BTreeMap<Death, usize> = BTreeMap::new();
     for death in tasks.iter().filter_map(death) {
         *counts.entry(death).or_default() += 1;
@@ -52,7 +54,7 @@ pub(super) fn looping(tasks: &[Task], desired: i32) -> Option<(Death, usize)> {
 /// Whether tasks of this definition crash again and again. Unreadable tasks do not.
 pub async fn crashes(aws: &Aws, cluster: &str, service: &str, definition: &str) -> bool {
     let tasks = evidence::stopped(aws, cluster, service, definition).await.unwrap_or_default();
-    looping(&tasks, 0).is_some()
+    looping(&tasks, 0, CRASH_LIMIT).is_some()
 }
 
 #[cfg(test)]
@@ -72,20 +74,20 @@ mod tests {
     #[test]
     fn three_alike_are_a_loop() {
         let tasks = [crashed(3), crashed(3), crashed(3)];
-        let (death, count) = looping(&tasks, 2).expect("a loop");
+        let (death, count) = looping(&tasks, 2, 3).expect("a loop");
         assert_eq!((death.container.as_str(), death.exit_code, count), ("app", Some(3), 3));
-        assert_eq!(looping(&tasks[..2], 2), None);
+        assert_eq!(looping(&tasks[..2], 2, 3), None);
     }
 
     #[test]
     fn deaths_that_differ_are_none() {
-        assert_eq!(looping(&[crashed(1), crashed(2), crashed(3)], 2), None);
+        assert_eq!(looping(&[crashed(1), crashed(2), crashed(3)], 2, 3), None);
     }
 
     #[test]
     fn a_larger_service_needs_more() {
         let tasks = [crashed(3), crashed(3), crashed(3)];
-        assert_eq!(looping(&tasks, 8), None);
+        assert_eq!(looping(&tasks, 8, 3), None);
     }
 
     #[test]

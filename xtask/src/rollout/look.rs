@@ -40,6 +40,17 @@ impl Looker {
         Self { goal, pinned, before, began: Instant::now(), last_seen: Instant::now() }
     }
 
+    /// ARN of our service deployment, once it is found.
+    pub(super) fn pinned(&self) -> Option<&str> {
+        self.pinned.as_deref()
+    }
+
+    /// Our deployment, in the service's list.
+    pub(super) fn own_deployment<'s>(&self, snapshot: &'s Snapshot) -> Option<&'s snapshot::Deployment> {
+        let Goal::Deployment { id, .. } = &self.goal else { return None };
+        snapshot.service.as_ref()?.deployments.iter().find(|deployment| deployment.id == *id)
+    }
+
     /// Reads service and service deployment at once.
     pub(super) async fn look(&mut self, aws: &Aws, watch: &Watch<'_>, events: &Events) -> Result<Snapshot> {
         let (service, record) = tokio::try_join!(service(aws, watch), self.record(aws, watch))?;

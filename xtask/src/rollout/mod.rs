@@ -8,6 +8,7 @@ mod crash;
 mod evidence;
 mod failure;
 mod find;
+mod guard;
 mod look;
 mod snapshot;
 mod start;

@@ -48,6 +48,17 @@ pub(super) enum Verdict {
     Gone,
 }
 
+impl Verdict {
+    /// The same, with a cause that is known better than AWS tells it.
+    pub(super) fn because(self, cause: Option<&str>) -> Self {
+        match (self, cause) {
+            (Self::RolledBack(_), Some(cause)) => Self::RolledBack(cause.to_owned()),
+            (Self::Failed(_), Some(cause)) => Self::Failed(cause.to_owned()),
+            (verdict, _) => verdict,
+        }
+    }
+}
+
 /// How long a service may be missing from the answers before it counts as deleted: reads lag.
 const ABSENCE: Duration = Duration::from_secs(30);
 

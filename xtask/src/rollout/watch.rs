@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::failure::failed;
+use super::guard::{Guard, Guarded};
 use super::look::Looker;
 use super::snapshot::{self, Service, Snapshot};
 use super::start::Start;
@@ -28,6 +29,8 @@ pub struct Watch<'a> {
     pub before: Option<BTreeSet<String>>,
     /// How long at most.
     pub timeout: Duration,
+    /// How often tasks may die alike before the rollout is stopped; `None` never stops it.
+    pub crash_limit: Option<u32>,
 }
 
 /// Between two looks while things move, and while they do not.
@@ -51,10 +54,20 @@ pub async fn watch(aws: &Aws, watch: &Watch<'_>, events: &Events) -> Result<i32>
     let began = Instant::now();
     let mut looker = Looker::new(watch);
     let mut pace = Pace::new();
+    let mut guard = Guard::new();
     loop {
         let snapshot = looker.look(aws, watch, events).await.map_err(lost_sight)?;
         pace.tell(&looker.goal, &snapshot, &step);
-        let verdict = judge(&looker.goal, &snapshot);
+        let verdict = match guard.check(aws, watch, &looker, &snapshot).await.map_err(lost_sight)? {
+            Guarded::CannotStop(cause) => {
+                return Err(failed(aws, watch, Verdict::Failed(cause), &looker.goal, &snapshot, events).await);
+            }
+            Guarded::Stopped(cause) => {
+                events.warn(format!("{cause}: the rollout is stopped and rolled back"));
+                Verdict::Continue
+            }
+            Guarded::Nothing => judge(&looker.goal, &snapshot).because(guard.cause()),
+        };
         let timed_out = began.elapsed() >= watch.timeout;
         match verdict {
             Verdict::Succeeded => return Ok(succeeded(watch, &snapshot, step)),

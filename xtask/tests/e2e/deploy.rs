@@ -63,9 +63,34 @@ fn a_failed_update_is_rolled_back_and_the_old_version_serves() {
 }
 
 #[test]
-fn a_rollout_that_does_not_end_times_out() {
+fn a_crash_loop_is_stopped_and_rolled_back_though_the_breaker_does_not_see_it() {
+    let workspace = Workspace::new("crash-loop");
+    workspace.deploy();
+    workspace.config("command = [\"crash\"]");
+    let run = workspace.run(&["deploy", "--local", "--timeout", "60"]);
+    assert_eq!(run.code, 7, "{run:#?}");
+    let message = run.outcome["message"].as_str().unwrap_or_default();
+    assert!(message.contains("`app` exited with code 3"), "{run:#?}");
+    assert_eq!(get(&workspace.address()).expect("an answer"), "v1");
+}
+
+#[test]
+fn a_first_deploy_that_crashes_fails_and_the_next_one_takes_over() {
+    let workspace = Workspace::new("first-crash");
+    workspace.config("command = [\"crash\"]");
+    let run = workspace.run(&["deploy", "--local", "--timeout", "60"]);
+    assert_eq!(run.code, 8, "{run:#?}");
+    workspace.config("");
+    workspace.deploy();
+    assert_eq!(get(&workspace.address()).expect("an answer"), "v1");
+}
+
+#[test]
+fn without_the_crash_limit_a_rollout_that_does_not_end_times_out() {
     let workspace = Workspace::new("timeout");
     workspace.config("command = [\"crash\"]");
+    let text = std::fs::read_to_string(workspace.path("deploy.toml")).expect("it is there");
+    workspace.write("deploy.toml", &text.replace("timeout-minutes", "crash-limit = 0, timeout-minutes"));
     let run = workspace.run(&["deploy", "--local", "--timeout", "8"]);
     assert_eq!(run.code, 9, "a crash after the start does not trip the breaker: {run:#?}");
     let detail = run.outcome["detail"].as_str().unwrap_or_default();

@@ -298,7 +298,10 @@ fn deployment(check: &mut Check<'_>, at: &Path, table: &raw::Deployment) -> Depl
     }
     let minutes: u64 =
         check.optional(&at.at("timeout-minutes"), table.timeout_minutes, 1..=1440).unwrap_or(20);
+    let crash_limit: u32 =
+        check.optional(&at.at("crash-limit"), table.crash_limit, 0..=1000).unwrap_or(limits::CRASH_LIMIT);
     Deployment {
+        crash_limit: (crash_limit > 0).then_some(crash_limit),
         minimum_healthy_percent: minimum,
         maximum_percent: maximum,
         circuit_breaker: table.circuit_breaker,
