@@ -68,13 +68,15 @@ pub struct Error {
     pub detail: Option<String>,
     /// What to do next, most likely first.
     pub hints: Vec<String>,
+    /// The facts behind `detail`, for programs.
+    pub facts: Option<serde_json::Value>,
 }
 
 impl Error {
     /// A failure without a cause below it.
     #[must_use]
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None, detail: None, hints: Vec::new() }
+        Self { kind, message: message.into(), source: None, detail: None, hints: Vec::new(), facts: None }
     }
 
     /// Adds the error below this one.

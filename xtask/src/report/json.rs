@@ -27,6 +27,7 @@ pub(super) fn failure(error: &Error) -> String {
         "cause": cause,
         "detail": error.detail,
         "hints": error.hints,
+        "card": error.facts,
     }))
 }
 

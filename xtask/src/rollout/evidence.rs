@@ -1,28 +1,33 @@
-//! What is left of the tasks that failed: why they stopped, in AWS's words.
+//! Reads what is left of the tasks that failed. Best effort: a call that fails here must not hide
+//! the failure that is being explained.
 
 use aws_sdk_ecs::types::{DesiredStatus, Task};
+use serde_json::Value;
 
 use super::Watch;
+use super::card::{Card, Log};
 use crate::aws::Aws;
 use crate::event::Events;
-use crate::register::short;
+use crate::world::task_definition;
 
-/// How many ways to fail are worth showing.
-const SHOWN: usize = 3;
+/// How many of the last lines of a log are worth showing.
+const LINES: i32 = 15;
 
-/// Why tasks of the new revision stopped, and the service's last events. Best effort: a call
-/// that fails here must not hide the failure that is being explained.
-pub(super) async fn gather(aws: &Aws, watch: &Watch<'_>, events: &Events) -> Option<String> {
-    let (tasks, messages) = tokio::join!(
+/// The facts of the failure.
+pub(super) async fn gather(aws: &Aws, watch: &Watch<'_>, events: &Events) -> Card {
+    let (tasks, messages, definition) = tokio::join!(
         stopped(aws, watch.cluster, watch.service, &watch.registered.arn),
-        service_events(aws, watch)
+        service_events(aws, watch),
+        task_definition(aws, &watch.registered.arn),
     );
     if tasks.is_none() {
         events.note("the stopped tasks could not be read");
     }
-    let mut lines = causes(&tasks.unwrap_or_default());
-    lines.extend(messages.into_iter().map(|message| format!("event: {message}")));
-    (!lines.is_empty()).then(|| lines.join("\n"))
+    let mut card = Card::new(&tasks.unwrap_or_default(), messages);
+    if let (Some((task, container)), Ok(Some(definition))) = (card.to_read(), definition) {
+        card.log = log(aws, &definition, task, container).await;
+    }
+    card
 }
 
 /// The service's stopped tasks of this definition, newest first; `None` if they cannot be read.
@@ -41,46 +46,6 @@ pub(super) async fn stopped(aws: &Aws, cluster: &str, service: &str, definition:
     Some(tasks)
 }
 
-/// One paragraph for each way in which tasks stopped, the newest first; tasks mostly fail alike.
-fn causes(tasks: &[Task]) -> Vec<String> {
-    let mut ways: Vec<(Vec<String>, Vec<&str>)> = Vec::new();
-    for task in tasks {
-        let id = short(task.task_arn().unwrap_or_default());
-        let way = describe(task);
-        match ways.iter_mut().find(|(known, _)| *known == way) {
-            Some((_, ids)) => ids.push(id),
-            None => ways.push((way, vec![id])),
-        }
-    }
-    ways.iter().take(SHOWN).flat_map(|(way, ids)| titled(way, ids)).collect()
-}
-
-fn titled(way: &[String], ids: &[&str]) -> Vec<String> {
-    let others = match ids.len() {
-        0 | 1 => String::new(),
-        2 => " and 1 other".to_owned(),
-        many => format!(" and {} others", many - 1),
-    };
-    let title = format!("task {}{others}:", ids.first().unwrap_or(&""));
-    std::iter::once(title).chain(way.iter().map(|line| format!("  {line}"))).collect()
-}
-
-/// Why a task stopped, and what its containers say beyond that.
-fn describe(task: &Task) -> Vec<String> {
-    let stopped = task.stopped_reason().unwrap_or("stopped");
-    let mut lines = vec![stopped.to_owned()];
-    for container in task.containers() {
-        let name = container.name().unwrap_or_default();
-        let code = container.exit_code().map(|code| format!("exit code {code}"));
-        let reason = container.reason().filter(|reason| *reason != stopped).map(str::to_owned);
-        let parts: Vec<String> = code.into_iter().chain(reason).collect();
-        if !parts.is_empty() {
-            lines.push(format!("container {name}: {}", parts.join(", ")));
-        }
-    }
-    lines
-}
-
 async fn service_events(aws: &Aws, watch: &Watch<'_>) -> Vec<String> {
     let answer = aws.ecs.describe_services().cluster(watch.cluster).services(watch.service).send().await;
     let Ok(answer) = answer else { return Vec::new() };
@@ -89,31 +54,16 @@ async fn service_events(aws: &Aws, watch: &Watch<'_>) -> Vec<String> {
     events.iter().take(4).filter_map(|event| event.message()).map(str::to_owned).collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use aws_sdk_ecs::types::Container;
-
-    fn task(id: &str, reason: &str, code: i32) -> Task {
-        let container = Container::builder().name("app").exit_code(code).reason(reason).build();
-        Task::builder()
-            .task_arn(format!("arn:x:task/c/{id}"))
-            .stopped_reason(reason)
-            .containers(container)
-            .build()
-    }
-
-    #[test]
-    fn tasks_that_fail_alike_are_told_once() {
-        let tasks = [
-            task("3", "Essential container in task exited", 3),
-            task("2", "Essential container in task exited", 3),
-        ];
-        insta::assert_snapshot!(causes(&tasks).join("\n"), @r"
-        task 3 and 1 other:
-          Essential container in task exited
-          container app: exit code 3
-        ");
-        assert_eq!(causes(&[tasks[0].clone(), task("1", "other", 4)]).len(), 6);
-    }
+/// The end of what a container wrote. The stream's name is `PREFIX/CONTAINER/TASK`.
+/// Source: Amazon ECS Developer Guide, "Example Amazon ECS task definition: Route logs to CloudWatch".
+async fn log(aws: &Aws, definition: &Value, task: &str, container: &str) -> Option<Log> {
+    let containers = definition["containerDefinitions"].as_array()?;
+    let found = containers.iter().find(|one| one["name"] == container)?;
+    let options = &found["logConfiguration"]["options"];
+    let stream = format!("{}/{container}/{task}", options["awslogs-stream-prefix"].as_str()?);
+    let call = aws.logs.get_log_events().log_group_name(options["awslogs-group"].as_str()?);
+    let answer = call.log_stream_name(stream).limit(LINES).start_from_head(false).send().await.ok()?;
+    let lines: Vec<String> =
+        answer.events().iter().filter_map(|event| event.message()).map(str::to_owned).collect();
+    (!lines.is_empty()).then(|| Log { task: task.to_owned(), container: container.to_owned(), lines })
 }

@@ -1,5 +1,6 @@
 //! A verdict that is not success, as an error.
 
+use super::card::Card;
 use super::snapshot::{Service, Snapshot};
 use super::verdict::{Goal, Verdict};
 use super::{Watch, evidence};
@@ -58,17 +59,20 @@ pub(super) async fn failed(
             .hint("to wait longer: `deployment.timeout-minutes`, or `--timeout SECONDS`")
         }
     };
-    match evidence::gather(aws, watch, events).await {
-        Some(evidence) if evidence.contains("unable to assume the role") => {
-            let role = evidence.split(":role/").nth(1).and_then(|rest| rest.split(['\'', ' ', '"']).next());
-            error
-                .detail(evidence.clone())
-                .hint("the role is missing, or does not trust ecs-tasks.amazonaws.com; to make it:")
-                .hint(crate::config::role_recipe(role.unwrap_or("ecsTaskExecutionRole")))
-        }
-        Some(evidence) => error.detail(evidence),
-        None => error,
+    explained(error, &evidence::gather(aws, watch, events).await)
+}
+
+/// The error with the facts of the failure: the cause first, what to do about it before all else.
+fn explained(mut error: Error, card: &Card) -> Error {
+    if card.is_empty() {
+        return error;
     }
+    if let Some(cause) = &card.cause {
+        error = error.caused_by(cause.clone());
+    }
+    error.hints.splice(0..0, card.next.iter().cloned());
+    error.facts = serde_json::to_value(card).ok();
+    error.detail(card.text())
 }
 
 /// What serves now, if the service's list says something else than our own deployment: it may lag.

@@ -1,0 +1,199 @@
+//! The failure card: what is left of the tasks that failed, what AWS says of it, the last lines
+//! they wrote, the likely cause, and the next step. The same facts as text and as JSON.
+
+use aws_sdk_ecs::types::Task;
+use serde::Serialize;
+
+use super::cause::{Facts, likely};
+use crate::register::short;
+
+/// How many ways to fail are worth showing.
+const SHOWN: usize = 3;
+
+/// What is known of a failure.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct Card {
+    /// The likely cause in one sentence.
+    pub(super) cause: Option<String>,
+    /// What to do, most likely first.
+    pub(super) next: Vec<String>,
+    /// The ways in which tasks stopped, the newest first.
+    pub(super) failures: Vec<Failure>,
+    /// The last lines that a failed task wrote, if it wrote any.
+    pub(super) log: Option<Log>,
+    /// The service's last events, the newest first.
+    pub(super) events: Vec<String>,
+}
+
+/// A way in which tasks stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct Failure {
+    /// IDs, the newest first.
+    pub(super) tasks: Vec<String>,
+    /// In AWS's words.
+    pub(super) stopped_reason: String,
+    /// Containers that ended or say why they did not start.
+    pub(super) containers: Vec<Ended>,
+}
+
+/// A container that ended, or did not start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct Ended {
+    /// Its name.
+    pub(super) name: String,
+    /// If it ran.
+    pub(super) exit_code: Option<i32>,
+    /// In AWS's words.
+    pub(super) reason: Option<String>,
+}
+
+/// The last lines of a container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct Log {
+    /// The task's ID.
+    pub(super) task: String,
+    /// The container's name.
+    pub(super) container: String,
+    /// Oldest first.
+    pub(super) lines: Vec<String>,
+}
+
+impl Card {
+    /// Reads the facts, `tasks` newest first.
+    pub(super) fn new(tasks: &[Task], events: Vec<String>) -> Self {
+        let failures = failures(tasks);
+        let first = failures.first();
+        let containers = || first.into_iter().flat_map(|failure| &failure.containers);
+        let reasons = first.map(|failure| failure.stopped_reason.as_str());
+        let facts = Facts {
+            reasons: reasons
+                .into_iter()
+                .chain(containers().filter_map(|one| one.reason.as_deref()))
+                .collect(),
+            exit: containers()
+                .find_map(|one| Some((one.name.as_str(), one.exit_code.filter(|code| *code != 0)?)))
+                .or_else(|| containers().find_map(|one| Some((one.name.as_str(), one.exit_code?)))),
+            events: events.iter().map(String::as_str).collect(),
+        };
+        let (cause, next) = likely(&facts).map(|found| (Some(found.cause), found.next)).unwrap_or_default();
+        Self { cause, next, failures, log: None, events }
+    }
+
+    /// The container whose log is worth reading: task and name.
+    pub(super) fn to_read(&self) -> Option<(&str, &str)> {
+        let failure = self.failures.first()?;
+        let ran = failure.containers.iter().filter(|one| one.exit_code.is_some());
+        let container = ran.max_by_key(|one| one.exit_code != Some(0))?;
+        Some((failure.tasks.first()?, &container.name))
+    }
+
+    /// Whether there is anything to show.
+    pub(super) fn is_empty(&self) -> bool {
+        self.failures.is_empty() && self.events.is_empty()
+    }
+
+    /// The facts in lines; cause and next step are shown by the error itself.
+    pub(super) fn text(&self) -> String {
+        let mut lines: Vec<String> = self.failures.iter().take(SHOWN).flat_map(Failure::lines).collect();
+        if let Some(log) = &self.log {
+            lines.push(format!("last lines of {} in task {}:", log.container, log.task));
+            lines.extend(log.lines.iter().map(|line| format!("  {line}")));
+        }
+        lines.extend(self.events.iter().map(|message| format!("event: {message}")));
+        lines.join("\n")
+    }
+}
+
+impl Failure {
+    fn lines(&self) -> Vec<String> {
+        let others = match self.tasks.len() {
+            0 | 1 => String::new(),
+            2 => " and 1 other".to_owned(),
+            many => format!(" and {} others", many - 1),
+        };
+        let newest = self.tasks.first().map(String::as_str).unwrap_or_default();
+        let mut lines = vec![format!("task {newest}{others}:"), format!("  {}", self.stopped_reason)];
+        for container in &self.containers {
+            let code = container.exit_code.map(|code| format!("exit code {code}"));
+            let reason = container.reason.clone().filter(|reason| *reason != self.stopped_reason);
+            let parts: Vec<String> = code.into_iter().chain(reason).collect();
+            if !parts.is_empty() {
+                lines.push(format!("  container {}: {}", container.name, parts.join(", ")));
+            }
+        }
+        lines
+    }
+}
+
+/// Tasks mostly fail alike: each way once.
+fn failures(tasks: &[Task]) -> Vec<Failure> {
+    let mut failures: Vec<Failure> = Vec::new();
+    for task in tasks {
+        let id = short(task.task_arn().unwrap_or_default()).to_owned();
+        let stopped_reason = task.stopped_reason().unwrap_or("stopped").to_owned();
+        let containers = ended(task);
+        let same =
+            |known: &&mut Failure| known.stopped_reason == stopped_reason && known.containers == containers;
+        match failures.iter_mut().find(same) {
+            Some(known) => known.tasks.push(id),
+            None => failures.push(Failure { tasks: vec![id], stopped_reason, containers }),
+        }
+    }
+    failures
+}
+
+fn ended(task: &Task) -> Vec<Ended> {
+    let read = |container: &aws_sdk_ecs::types::Container| Ended {
+        name: container.name().unwrap_or_default().to_owned(),
+        exit_code: container.exit_code(),
+        reason: container.reason().map(str::to_owned),
+    };
+    task.containers().iter().map(read).filter(|one| one.exit_code.is_some() || one.reason.is_some()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_ecs::types::Container;
+
+    fn task(id: &str, reason: &str, code: i32) -> Task {
+        let container = Container::builder().name("app").exit_code(code).build();
+        Task::builder()
+            .task_arn(format!("arn:x:task/c/{id}"))
+            .stopped_reason(reason)
+            .containers(container)
+            .build()
+    }
+
+    #[test]
+    fn tasks_that_fail_alike_are_told_once() {
+        let exited = "Essential container in task exited";
+        let tasks = [task("3", exited, 3), task("2", exited, 3), task("1", exited, 4)];
+        let mut card = Card::new(&tasks, vec!["(service web) has started 1 tasks".to_owned()]);
+        let lines = vec!["starting".to_owned(), "cannot go on".to_owned()];
+        card.log = Some(Log { task: "3".to_owned(), container: "app".to_owned(), lines });
+        assert_eq!(card.to_read(), Some(("3", "app")));
+        assert_eq!(card.cause.as_deref(), Some("`app` exited with code 3"));
+        insta::assert_snapshot!(card.text(), @r"
+        task 3 and 1 other:
+          Essential container in task exited
+          container app: exit code 3
+        task 1:
+          Essential container in task exited
+          container app: exit code 4
+        last lines of app in task 3:
+          starting
+          cannot go on
+        event: (service web) has started 1 tasks
+        ");
+    }
+
+    #[test]
+    fn with_nothing_known_there_is_nothing_to_show() {
+        assert!(Card::new(&[], Vec::new()).is_empty());
+    }
+}
