@@ -114,6 +114,8 @@ pub enum OnConflict {
     /// Leave it alone and exit with 10
     #[default]
     Fail,
+    /// Wait until it has ended, then decide
+    Wait,
     /// Start this one; ECS then stops the other
     Supersede,
 }
@@ -122,6 +124,7 @@ impl From<OnConflict> for Conflict {
     fn from(action: OnConflict) -> Self {
         match action {
             OnConflict::Fail => Self::Fail,
+            OnConflict::Wait => Self::Wait,
             OnConflict::Supersede => Self::Supersede,
         }
     }

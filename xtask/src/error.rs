@@ -69,7 +69,7 @@ pub struct Error {
     /// What to do next, most likely first.
     pub hints: Vec<String>,
     /// The facts behind `detail`, for programs.
-    pub facts: Option<serde_json::Value>,
+    pub facts: Option<Box<serde_json::Value>>,
 }
 
 impl Error {

@@ -1,7 +1,7 @@
 //! One service: its task definition, the one call, and the rollout that it starts.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Deployed, Options};
 use crate::aws::Aws;
@@ -37,7 +37,10 @@ impl Run<'_> {
         let context =
             render::Context { region: &self.aws.region, account: &self.world.account, images: self.images };
         let definition = render::task_definition(wanted, context);
-        let current = self.current(&wanted.name).await?;
+        let mut current = self.current(&wanted.name).await?;
+        if self.options.conflict == Conflict::Wait {
+            current = self.after_the_others(wanted, current).await?;
+        }
         let network = network.or_current(current.as_ref());
         let runs = current.as_ref().and_then(|current| current.task_definition.as_ref());
         let candidates: Vec<_> = runs.into_iter().chain(self.world.families.get(&wanted.family)).collect();
@@ -52,6 +55,24 @@ impl Run<'_> {
             return world::current(self.aws, self.cluster, name).await;
         }
         Ok(self.world.services.get(name).cloned())
+    }
+
+    /// Waits until no rollout is in progress, as long as a rollout of ours may take.
+    async fn after_the_others(
+        &self,
+        wanted: &Service,
+        mut current: Option<CurrentService>,
+    ) -> Result<Option<CurrentService>> {
+        let deadline = Instant::now() + self.options.timeout.unwrap_or(wanted.deployment.timeout);
+        let mut told = false;
+        while current.as_ref().is_some_and(CurrentService::in_progress) && Instant::now() < deadline {
+            if !std::mem::replace(&mut told, true) {
+                self.events.note(format!("waiting for the rollout in progress on service {}", wanted.name));
+            }
+            tokio::time::sleep(FRESH).await;
+            current = world::current(self.aws, self.cluster, &wanted.name).await?;
+        }
+        Ok(current)
     }
 
     /// A rollout in progress that only crashes is nobody's to wait for: it is superseded.

@@ -73,6 +73,8 @@ pub enum Conflict {
     /// Leave it alone and fail.
     #[default]
     Fail,
+    /// Wait until it has ended.
+    Wait,
     /// Start ours all the same; ECS then stops theirs.
     Supersede,
 }
@@ -115,7 +117,7 @@ pub fn decide(
         tags: missing_tags(wanted, service),
         force: force || (same_definition && failed),
     };
-    if in_progress && changes.starts_deployment() && conflict == Conflict::Fail {
+    if in_progress && changes.starts_deployment() && conflict != Conflict::Supersede {
         return Err(in_the_way(&wanted.name, primary));
     }
     Ok(match changes {
@@ -145,7 +147,7 @@ fn check_replaceable(wanted: &config::service::Service, current: &CurrentService
 fn in_the_way(service: &str, primary: Option<&Deployment>) -> Error {
     let definition = primary.and_then(Deployment::task_definition).map(short).unwrap_or_default();
     Error::new(Kind::Conflict, format!("a rollout of `{definition}` is in progress on service `{service}`"))
-        .hint("wait for it and run again")
+        .hint("wait for it: `--on-conflict wait`")
         .hint("or take over: `--on-conflict supersede` starts this one, and ECS stops the other")
 }
 

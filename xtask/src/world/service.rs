@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ecs::types::{Service, ServiceField, TaskDefinitionField};
+use aws_sdk_ecs::types::{DeploymentRolloutState, Service, ServiceField, TaskDefinitionField};
 use serde_json::Value;
 
 use crate::aws::json::Answer;
@@ -17,6 +17,17 @@ pub struct CurrentService {
     pub service: Service,
     /// The task definition it is to run, as ECS JSON; `None` if it was deleted.
     pub task_definition: Option<Value>,
+}
+
+impl CurrentService {
+    /// Whether a rollout is in progress.
+    #[must_use]
+    pub fn in_progress(&self) -> bool {
+        self.service.deployments().iter().any(|deployment| {
+            deployment.status() == Some("PRIMARY")
+                && deployment.rollout_state() == Some(&DeploymentRolloutState::InProgress)
+        })
+    }
 }
 
 /// How many services DescribeServices takes at once.
