@@ -38,6 +38,8 @@ use run::{Context, Report};
 
 /// Between two full lists of the engine's containers.
 const LIST_INTERVAL: Duration = Duration::from_secs(10);
+/// How long an engine that is slow to answer holds up the first answers.
+const ADOPTION: Duration = Duration::from_secs(10);
 /// How long after a change the state is saved, so that a burst is one write.
 const SAVE_DELAY: Duration = Duration::from_millis(100);
 
@@ -84,7 +86,8 @@ impl<E: Engine> Scheduler<E> {
         self.adopted = true;
         adopt::forget_unstarted(&self.context.cloud);
         self.list();
-        if let Some(Ok(listed)) = self.listing.join_next().await {
+        let listed = tokio::time::timeout(ADOPTION, self.listing.join_next()).await;
+        if let Ok(Some(Ok(listed))) = listed {
             self.compare(listed);
         }
         self.round();
@@ -99,7 +102,7 @@ impl<E: Engine> Scheduler<E> {
         list.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut save_at = None;
         if !self.adopted {
-            self.adopt().await;
+            adopt::forget_unstarted(&self.context.cloud);
         }
         loop {
             self.round();
