@@ -13,7 +13,6 @@ use tokio::net::{TcpListener, TcpStream};
 use super::serve_on;
 use crate::cloud::{Cloud, Options, system_clock};
 use crate::engine::Engine as _;
-use crate::engine::docker::DockerEngine;
 use crate::testing::{ProbeImage, unique};
 
 type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
