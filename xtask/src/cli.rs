@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::local::Instance;
+use crate::logs::Since;
 use crate::report::{Color, Format, Style, Verbosity};
 use crate::service::Conflict;
 use crate::workspace::Workspace;
@@ -83,6 +84,21 @@ pub enum Command {
         after_help = "Examples:\n  cargo xtask deploy --local          on this machine, without an AWS account\n  cargo xtask deploy                  to the account that the AWS configuration names\n  cargo xtask deploy --profile prod   with a profile of it\n  cargo xtask deploy --local --format json | jq -c 'select(.event == \"outcome\")'"
     )]
     Deploy(Deploy),
+    /// What each service runs, and what went wrong lately
+    #[command(
+        after_help = "Examples:\n  cargo xtask status --local\n  cargo xtask status web --format json | jq '.result.services[0].tasks'"
+    )]
+    Status(Status),
+    /// What the containers wrote
+    #[command(
+        after_help = "Examples:\n  cargo xtask logs --local --follow\n  cargo xtask logs web --since 1h --filter ERROR\n  cargo xtask logs web --previous --container app     tasks that crashed, too"
+    )]
+    Logs(Logs),
+    /// Go back to what worked before: the last other revision whose rollout succeeded
+    #[command(
+        after_help = "Examples:\n  cargo xtask rollback web\n  cargo xtask rollback web --to 7\n  cargo xtask rollback web --dry-run"
+    )]
+    Rollback(Rollback),
     /// The local control plane: AWS on this machine, as far as this tool needs it
     #[command(
         subcommand,
@@ -106,6 +122,74 @@ pub struct Deploy {
     /// What to do when another rollout of the service is in progress
     #[arg(long, value_enum, default_value_t, value_name = "ACTION")]
     pub on_conflict: OnConflict,
+}
+
+/// Where to look.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Where {
+    /// At the local control plane
+    #[arg(long)]
+    pub local: bool,
+}
+
+/// `status`
+#[derive(Args, Debug)]
+pub struct Status {
+    /// Services of deploy.toml; all unless named
+    pub services: Vec<String>,
+    /// Where
+    #[command(flatten)]
+    pub place: Where,
+}
+
+/// `logs`
+#[derive(Args, Debug)]
+pub struct Logs {
+    /// Services of deploy.toml; all unless named
+    pub services: Vec<String>,
+    /// Where
+    #[command(flatten)]
+    pub place: Where,
+    /// Go on with what comes
+    #[arg(long)]
+    pub follow: bool,
+    /// Begin so long ago (`10m`, `1h30m`) or at a moment (`2026-01-31T12:00:00Z`)
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<Since>,
+    /// Only lines that hold this text
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// Only this task, by its ID or how that begins
+    #[arg(long, value_name = "ID")]
+    pub task: Option<String>,
+    /// Only this container
+    #[arg(long, value_name = "NAME")]
+    pub container: Option<String>,
+    /// Tasks that stopped, too
+    #[arg(long)]
+    pub previous: bool,
+    /// The last N lines
+    #[arg(long, value_name = "N")]
+    pub lines: Option<usize>,
+}
+
+/// `rollback`
+#[derive(Args, Debug)]
+pub struct Rollback {
+    /// A service of deploy.toml; may be left out if there is one only
+    pub service: Option<String>,
+    /// Where
+    #[command(flatten)]
+    pub place: Where,
+    /// To this revision: a number, or FAMILY:REVISION
+    #[arg(long, value_name = "REVISION")]
+    pub to: Option<String>,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How long to wait for the rollout
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub timeout: Option<u64>,
 }
 
 /// `--on-conflict`

@@ -15,6 +15,7 @@ use crate::engine::Engine;
 use crate::ensure;
 use crate::error::{Error, Result, bug};
 use crate::event::{Done, Events, Phase};
+use crate::git;
 use crate::plan::{self, Plan};
 use crate::push::{self, PushedImage};
 use crate::service::Conflict;
@@ -64,7 +65,9 @@ pub async fn deploy(
         let world = world::read(aws, config, events).await?;
         plan::plan(config, &world).map(|plan| (world, plan))
     };
-    let (built, (world, plan)) = tokio::try_join!(build::build_all(build, &config.images, events), planned)?;
+    let commit = async { Ok(git::head(&build.root).await) };
+    let (built, (world, plan), commit) =
+        tokio::try_join!(build::build_all(build, &config.images, events), planned, commit)?;
     let ((), images, networks) = tokio::try_join!(
         infrastructure(aws, config, &plan, events),
         push_all(aws, engine, &plan, &world, &built, events),
@@ -72,7 +75,15 @@ pub async fn deploy(
     )?;
     let services = config.services.iter().map(|service| {
         let network = networks.get(&service.name);
-        let run = Run { aws, cluster: &config.cluster, world: &world, images: &images, options, events };
+        let run = Run {
+            aws,
+            cluster: &config.cluster,
+            world: &world,
+            images: &images,
+            commit: commit.as_ref(),
+            options,
+            events,
+        };
         async move { run.service(service, network.ok_or_else(|| bug("a service without a network"))?).await }
     });
     Ok(futures_util::future::join_all(services).await)

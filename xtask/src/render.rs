@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::aws::{OURS, role_arn};
 use crate::config::image::Platform;
 use crate::config::service::{Container, ContainerImage, HealthCheck, Log, Port, Service};
+use crate::git::{COMMIT_TAG, Commit, DIRTY_TAG};
 use crate::push::PushedImage;
 
 /// What the rendering needs to know beside the file.
@@ -20,6 +21,8 @@ pub struct Context<'a> {
     pub account: &'a str,
     /// The images of the file, pushed, by their key.
     pub images: &'a BTreeMap<String, PushedImage>,
+    /// What the working tree stands at; never itself a reason to register.
+    pub commit: Option<&'a Commit>,
 }
 
 /// A task definition to register: the body of RegisterTaskDefinition.
@@ -47,7 +50,7 @@ pub fn task_definition(service: &Service, context: Context<'_>) -> TaskDefinitio
         ("runtimePlatform", Some(runtime_platform(service.platform))),
         ("ephemeralStorage", service.ephemeral_storage.map(|size| json!({ "sizeInGiB": size }))),
         ("containerDefinitions", Some(Value::Array(containers))),
-        ("tags", Some(tags(service))),
+        ("tags", Some(tags(service, context.commit))),
     ]);
     TaskDefinition { family: service.family.clone(), body }
 }
@@ -60,10 +63,15 @@ fn runtime_platform(platform: Platform) -> Value {
     json!({ "cpuArchitecture": architecture, "operatingSystemFamily": "LINUX" })
 }
 
-fn tags(service: &Service) -> Value {
-    let pair = |(key, value): (&str, &str)| json!({ "key": key, "value": value });
-    let declared = service.tags.iter().map(|(key, value)| pair((key, value)));
-    std::iter::once(pair(OURS)).chain(declared).collect()
+fn tags(service: &Service, commit: Option<&Commit>) -> Value {
+    let pair = |key: &str, value: &str| json!({ "key": key, "value": value });
+    let ours = std::iter::once(pair(OURS.0, OURS.1));
+    let commit = commit.map(|commit| {
+        let dirty = if commit.dirty { "true" } else { "false" };
+        [pair(COMMIT_TAG, &commit.hash), pair(DIRTY_TAG, dirty)]
+    });
+    let declared = service.tags.iter().map(|(key, value)| pair(key, value));
+    ours.chain(commit.into_iter().flatten()).chain(declared).collect()
 }
 
 fn container(service: &Service, container: &Container, context: Context<'_>) -> Value {
@@ -184,7 +192,7 @@ mod tests {
             tag: "image-1".to_owned(),
         };
         let images = [("server".to_owned(), pushed("server"))].into();
-        let context = Context { region: "eu-west-1", account: "123456789012", images: &images };
+        let context = Context { region: "eu-west-1", account: "123456789012", images: &images, commit: None };
         task_definition(&config.services[0], context).body
     }
 

@@ -2,6 +2,8 @@
 
 mod deploy;
 mod local;
+mod look;
+mod target;
 
 use crate::cli::{Cli, Command};
 use crate::error::{Error, Kind, Result};
@@ -35,6 +37,9 @@ pub async fn run(cli: Cli) -> u8 {
 async fn command(cli: &Cli, events: &Events) -> Result<serde_json::Value> {
     match &cli.command {
         Command::Deploy(flags) => deploy::run(&cli.global, flags, events).await,
+        Command::Status(flags) => look::status(&cli.global, flags, events).await,
+        Command::Logs(flags) => look::logs(&cli.global, flags, events).await,
+        Command::Rollback(flags) => look::rollback(&cli.global, flags, events).await,
         Command::Local(what) => local::run(&cli.global, what, events).await,
     }
 }
@@ -42,6 +47,9 @@ async fn command(cli: &Cli, events: &Events) -> Result<serde_json::Value> {
 const fn name(command: &Command) -> &'static str {
     match command {
         Command::Deploy(_) => "deploy",
+        Command::Status(_) => "status",
+        Command::Logs(_) => "logs",
+        Command::Rollback(_) => "rollback",
         Command::Local(_) => "local",
     }
 }

@@ -9,6 +9,7 @@ use crate::config::service::Service;
 use crate::ensure::Network;
 use crate::error::{Kind, Result};
 use crate::event::Events;
+use crate::git::Commit;
 use crate::push::PushedImage;
 use crate::register::{self, Registered};
 use crate::render;
@@ -23,6 +24,7 @@ pub(super) struct Run<'a> {
     pub(super) cluster: &'a str,
     pub(super) world: &'a World,
     pub(super) images: &'a BTreeMap<String, PushedImage>,
+    pub(super) commit: Option<&'a Commit>,
     pub(super) options: Options,
     pub(super) events: &'a Events,
 }
@@ -34,8 +36,12 @@ const FRESH: Duration = Duration::from_secs(1);
 impl Run<'_> {
     /// Brings the service to what the file says.
     pub(super) async fn service(&self, wanted: &Service, network: &Network) -> Result<Deployed> {
-        let context =
-            render::Context { region: &self.aws.region, account: &self.world.account, images: self.images };
+        let context = render::Context {
+            region: &self.aws.region,
+            account: &self.world.account,
+            images: self.images,
+            commit: self.commit,
+        };
         let definition = render::task_definition(wanted, context);
         let mut current = self.current(&wanted.name).await?;
         if self.options.conflict == Conflict::Wait {

@@ -10,7 +10,12 @@ use crate::event::Event;
 const SCHEMA: u32 = 1;
 
 pub(super) fn event(event: &Event) -> String {
-    let mut value = serde_json::to_value(event).unwrap_or_default();
+    object(&serde_json::to_value(event).unwrap_or_default())
+}
+
+/// Any object of ours, with the schema's number.
+pub(super) fn object(value: &Value) -> String {
+    let mut value = value.clone();
     value["schema"] = json!(SCHEMA);
     line(&value)
 }

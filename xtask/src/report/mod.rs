@@ -63,13 +63,8 @@ impl Style {
     #[must_use]
     pub fn new(format: Format, color: Color, verbosity: Verbosity) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let color = match color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => terminal && !no_color && !dumb,
-        };
+        let color = colored(color, terminal);
+        let dumb = dumb();
         Self { format, color: color && format == Format::Human, live: terminal && !dumb, verbosity }
     }
 }
@@ -80,7 +75,9 @@ pub async fn render(style: Style, mut events: UnboundedReceiver<Event>) {
     while let Some(event) = events.recv().await {
         match style.format {
             Format::Human => write_err(&human.event(&event)),
-            Format::Json => write_out(&json::event(&event)),
+            Format::Json => {
+                write_out(&json::event(&event));
+            }
         }
     }
     if style.format == Format::Human {
@@ -92,7 +89,9 @@ pub async fn render(style: Style, mut events: UnboundedReceiver<Event>) {
 pub fn failure(style: Style, error: &Error) {
     match style.format {
         Format::Human => write_err(&human::failure(style, error)),
-        Format::Json => write_out(&json::failure(error)),
+        Format::Json => {
+            write_out(&json::failure(error));
+        }
     }
 }
 
@@ -103,14 +102,45 @@ pub fn success(style: Style, command: &str, summary: &serde_json::Value) {
     }
 }
 
-/// Prints what was asked for.
-pub fn print(text: &str) {
-    write_out(text);
+/// Prints what was asked for. `false`: the reader went away (`| head`), which is no error.
+pub fn print(text: &str) -> bool {
+    write_out(text)
 }
 
-/// A reader that went away (`| head`) is no error.
-fn write_out(text: &str) {
-    drop(std::io::stdout().lock().write_all(text.as_bytes()));
+/// The same for programs: one JSON object a line.
+#[must_use]
+pub fn print_json(value: &serde_json::Value) -> bool {
+    write_out(&json::object(value))
+}
+
+/// Columns of the terminal that stdout is, if it is one.
+#[must_use]
+pub fn columns() -> Option<usize> {
+    terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0))
+}
+
+/// Whether what was asked for is coloured.
+#[must_use]
+pub fn stdout_color(color: Color) -> bool {
+    colored(color, std::io::stdout().is_terminal())
+}
+
+fn colored(color: Color, terminal: bool) -> bool {
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => terminal && !no_color && !dumb(),
+    }
+}
+
+fn dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+fn write_out(text: &str) -> bool {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
 }
 
 fn write_err(text: &str) {

@@ -14,7 +14,10 @@ use crate::push::RegistryAuth;
 /// The account's registry and how to log in to it.
 ///
 /// One call answers both: the account is not known otherwise without STS.
-pub(super) async fn registry(aws: &Aws) -> Result<(String, RegistryAuth)> {
+///
+/// # Errors
+/// The call failed, or its answer cannot be read.
+pub async fn registry(aws: &Aws) -> Result<(String, RegistryAuth)> {
     let answer = aws.ecr.get_authorization_token().send().await;
     let answer = answer.map_err(|error| fault("ecr:GetAuthorizationToken", &aws.region, error))?;
     let data = answer.authorization_data().first();

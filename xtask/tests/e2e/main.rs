@@ -3,6 +3,7 @@
 //! Every test has a control plane, a workspace and names of its own, and removes all of it.
 
 mod bad_input;
+mod commands;
 mod deploy;
 mod recovery;
 mod support;

@@ -77,8 +77,12 @@ async fn translated(docker: Docker, message: EventMessage) -> Option<EngineEvent
             Some(status) => status,
             None => exited(&attributes), // removed already, or started again
         },
-        // While it runs it is a process inside that was killed; after its end, the reason of it.
-        "oom" => now(&docker, &id).await.filter(|status| is_end(*status))?,
+        // While it runs it is a process inside that was killed; after its end, the reason of it, which
+        // the engine does not add to the state any more.
+        "oom" => match now(&docker, &id).await? {
+            Status::Exited { code: KILLED, .. } => Status::Exited { code: KILLED, oom_killed: true },
+            _ => return None,
+        },
         _ => return None,
     };
     Some(EngineEvent {
