@@ -22,12 +22,17 @@ pub(super) async fn failed(
     let service = watch.service;
     let serving = serving(goal, snapshot);
     let error = match &verdict {
+        Verdict::Vanished => Error::new(
+            Kind::RolledBack,
+            format!("`{definition}` left service `{service}` without completing: it was rolled back"),
+        )
+        .hint(format!("`{}` serves", serving.unwrap_or("the old revision"))),
         Verdict::RolledBack(reason) => {
             let now = serving.unwrap_or("the old revision");
             Error::new(Kind::RolledBack, format!("`{definition}` failed on service `{service}`: {reason}"))
                 .hint(format!("rolled back: `{now}` serves"))
         }
-        Verdict::Failed(reason) | Verdict::Stalled(reason) => {
+        Verdict::Failed(reason) | Verdict::Stalled(reason) | Verdict::Doubtful(reason) => {
             Error::new(Kind::Failed, format!("`{definition}` failed on service `{service}`: {reason}"))
                 .hint("nothing was rolled back: fix the cause and deploy again")
         }

@@ -49,7 +49,7 @@ pub async fn known(
 }
 
 /// How far apart AWS may write the creation of a deployment and of its record, in milliseconds.
-const SLACK_MS: i64 = 60_000;
+pub(super) const SLACK_MS: i64 = 60_000;
 
 /// The ARN of the service deployment that is not known from before and whose target runs
 /// `definition`. `created_ms` is when the deployment was created, by AWS's clock.

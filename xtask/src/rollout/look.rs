@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::event::Events;
 
 /// How long our service deployment may be missing from the list before we do without it.
-const RECORD_PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const RECORD_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is remembered between looks.
 pub(super) struct Looker {
@@ -21,15 +21,23 @@ pub(super) struct Looker {
     before: BTreeSet<String>,
     began: Instant,
     last_seen: Instant,
+    /// How many calls the last look took, at most.
+    pub(super) calls: u32,
 }
 
 impl Looker {
     pub(super) fn new(watch: &Watch<'_>) -> Self {
         let task_definition = watch.registered.arn.clone();
         let (goal, pinned) = match &watch.start {
-            Start::Deployment { id, created_ms, record } => {
+            Start::Deployment { id, created_ms, record, previous } => {
                 let records = watch.before.is_some() || record.is_some();
-                let goal = Goal::Deployment { id: id.clone(), created_ms: *created_ms, records, seen: false };
+                let goal = Goal::Deployment {
+                    id: id.clone(),
+                    created_ms: *created_ms,
+                    records,
+                    seen: false,
+                    previous: previous.clone(),
+                };
                 // One that was there before our call is an old read.
                 let old = |arn: &String| watch.before.as_ref().is_some_and(|before| before.contains(arn));
                 (goal, record.clone().filter(|arn| !old(arn)))
@@ -37,7 +45,7 @@ impl Looker {
             Start::InPlace { desired } => (Goal::InPlace { task_definition, desired: *desired }, None),
         };
         let before = watch.before.clone().unwrap_or_default();
-        Self { goal, pinned, before, began: Instant::now(), last_seen: Instant::now() }
+        Self { goal, pinned, before, began: Instant::now(), last_seen: Instant::now(), calls: 0 }
     }
 
     /// ARN of our service deployment, once it is found.
@@ -53,7 +61,14 @@ impl Looker {
 
     /// Reads service and service deployment at once.
     pub(super) async fn look(&mut self, aws: &Aws, watch: &Watch<'_>, events: &Events) -> Result<Snapshot> {
+        let searching = self.pinned.is_none();
         let (service, record) = tokio::try_join!(service(aws, watch), self.record(aws, watch))?;
+        self.calls = match record {
+            Reading::NotNeeded => 1,
+            // List, revisions, and the record that was found.
+            _ if searching => 4,
+            _ => 2,
+        };
         let record = match record {
             Reading::Read(arn, record) => {
                 self.pinned = Some(arn);

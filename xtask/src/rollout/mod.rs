@@ -12,6 +12,9 @@ mod failure;
 mod find;
 mod guard;
 mod look;
+mod pace;
+#[cfg(test)]
+mod simulation;
 mod snapshot;
 mod start;
 mod verdict;

@@ -1,5 +1,7 @@
 //! What a call started, read from its answer. Pure.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_ecs::types::{Deployment, DeploymentRolloutState, Service};
 
 /// What is to be watched.
@@ -13,6 +15,8 @@ pub enum Start {
         created_ms: i64,
         /// ARN of its service deployment, if the answer told it.
         record: Option<String>,
+        /// ARNs of what the service ran before: what a rollback goes back to.
+        previous: BTreeSet<String>,
     },
     /// Nothing but a change of counts.
     InPlace {
@@ -39,7 +43,17 @@ pub fn start(answer: &Service, before: Option<&Service>, definition: &str) -> St
         id: primary.id().unwrap_or_default().to_owned(),
         created_ms: primary.created_at().and_then(|at| at.to_millis().ok()).unwrap_or_default(),
         record: record.map(str::to_owned),
+        previous: before
+            .into_iter()
+            .flat_map(Service::deployments)
+            .filter_map(other_definition(primary.id()))
+            .collect(),
     }
+}
+
+/// What a deployment runs, unless it is the one of this ID.
+fn other_definition(id: Option<&str>) -> impl Fn(&Deployment) -> Option<String> {
+    move |deployment| deployment.task_definition().filter(|_| deployment.id() != id).map(str::to_owned)
 }
 
 fn primary(service: &Service) -> Option<&Deployment> {
@@ -57,8 +71,9 @@ mod tests {
         service.current_service_deployment(record).build()
     }
 
-    fn deployment(id: &str, record: Option<&str>) -> Start {
-        Start::Deployment { id: id.to_owned(), created_ms: 0, record: record.map(str::to_owned) }
+    fn deployment(id: &str, record: Option<&str>, previous: &[&str]) -> Start {
+        let previous = previous.iter().map(|&arn| arn.to_owned()).collect();
+        Start::Deployment { id: id.to_owned(), created_ms: 0, record: record.map(str::to_owned), previous }
     }
 
     use DeploymentRolloutState::{Completed, InProgress};
@@ -66,14 +81,20 @@ mod tests {
     #[test]
     fn a_new_primary_is_what_the_call_started() {
         let before = service("1", Completed, "a");
-        assert_eq!(start(&service("2", InProgress, "b"), Some(&before), "td:2"), deployment("2", Some("b")));
-        assert_eq!(start(&service("2", InProgress, "b"), None, "td:2"), deployment("2", Some("b")));
+        assert_eq!(
+            start(&service("2", InProgress, "b"), Some(&before), "td:2"),
+            deployment("2", Some("b"), &["td:2"])
+        );
+        assert_eq!(start(&service("2", InProgress, "b"), None, "td:2"), deployment("2", Some("b"), &[]));
     }
 
     #[test]
     fn a_record_that_was_there_before_is_not_ours() {
         let before = service("1", Completed, "a");
-        assert_eq!(start(&service("2", InProgress, "a"), Some(&before), "td:2"), deployment("2", None));
+        assert_eq!(
+            start(&service("2", InProgress, "a"), Some(&before), "td:2"),
+            deployment("2", None, &["td:2"])
+        );
     }
 
     #[test]
@@ -81,7 +102,7 @@ mod tests {
         let before = service("1", Completed, "a");
         assert_eq!(start(&before, Some(&before), "td:2"), Start::InPlace { desired: 4 });
         let running = service("1", InProgress, "a");
-        assert_eq!(start(&running, Some(&running), "td:2"), deployment("1", Some("a")));
+        assert_eq!(start(&running, Some(&running), "td:2"), deployment("1", Some("a"), &[]));
     }
 
     #[test]

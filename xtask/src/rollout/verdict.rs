@@ -2,6 +2,7 @@
 //!
 //! Statuses of a service deployment: Amazon ECS API Reference, ServiceDeployment.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::snapshot::{Deployment, Record, Service, Snapshot};
@@ -19,6 +20,8 @@ pub(super) enum Goal {
         records: bool,
         /// Whether the service's list has shown it; until then, the list may lag.
         seen: bool,
+        /// ARNs of what the service ran before: what a rollback goes back to.
+        previous: BTreeSet<String>,
     },
     /// A change that starts no deployment, such as of the desired count.
     InPlace {
@@ -42,6 +45,11 @@ pub(super) enum Verdict {
     Failed(String),
     /// It looks as if ours failed and nothing takes its place; a rollback may be about to begin.
     Stalled(String),
+    /// Ours failed or was stopped, but another look may show something else: a read that lags, or a
+    /// rollback that has not begun.
+    Doubtful(String),
+    /// Ours was in the service's list, is not any more, and what ran before serves; or an old read.
+    Vanished,
     /// Somebody else's deployment took over.
     Superseded(String),
     /// The service was deleted.
@@ -74,10 +82,10 @@ pub(super) fn judge(goal: &Goal, snapshot: &Snapshot) -> Verdict {
     }
     match goal {
         Goal::InPlace { task_definition, desired } => in_place(service, task_definition, *desired),
-        Goal::Deployment { id, created_ms, records, seen } => match &snapshot.record {
+        Goal::Deployment { id, created_ms, records, seen, previous } => match &snapshot.record {
             Some(record) => by_record(record, service, id, *created_ms),
             None if *records => Verdict::Continue,
-            None => by_service(service, id, *created_ms, *seen),
+            None => by_service(service, id, *created_ms, *seen, previous),
         },
     }
 }
@@ -107,8 +115,13 @@ fn by_record(record: &Record, service: &Service, id: &str, created_ms: i64) -> V
         },
         "ROLLBACK_SUCCESSFUL" => Verdict::RolledBack(why(record)),
         "ROLLBACK_FAILED" => Verdict::Failed(why(record)),
-        "STOPPED" => match newer {
-            Some(other) if record.rollback.is_none() => Verdict::Superseded(other.task_definition.clone()),
+        "STOPPED" => match service.primary() {
+            Some(primary) if primary.id == id && primary.rollout_state == "IN_PROGRESS" => {
+                Verdict::Doubtful(why(record))
+            }
+            Some(other) if other.id != id && record.rollback.is_none() => {
+                Verdict::Superseded(other.task_definition.clone())
+            }
             _ => Verdict::Failed(why(record)),
         },
         // Without anything to roll back to, the deployment stalls.
@@ -117,7 +130,7 @@ fn by_record(record: &Record, service: &Service, id: &str, created_ms: i64) -> V
             Some(primary)
                 if primary.id == id && primary.rollout_state == "FAILED" && record.rollback.is_none() =>
             {
-                Verdict::Stalled(primary.reason.clone())
+                stalled(service, primary)
             }
             _ => Verdict::Continue,
         },
@@ -127,30 +140,45 @@ fn by_record(record: &Record, service: &Service, id: &str, created_ms: i64) -> V
 
 /// Without service deployments (denied, or an endpoint that has none), the list of the
 /// service's deployments has to do.
-fn by_service(service: &Service, id: &str, created_ms: i64, seen: bool) -> Verdict {
-    match service.deployments.iter().find(|deployment| deployment.id == id) {
-        Some(ours) if ours.status == "PRIMARY" => match ours.rollout_state.as_str() {
+fn by_service(
+    service: &Service,
+    id: &str,
+    created_ms: i64,
+    seen: bool,
+    previous: &BTreeSet<String>,
+) -> Verdict {
+    let Some(primary) = service.primary() else { return Verdict::Continue };
+    let state = primary.rollout_state.as_str();
+    if primary.id == id {
+        return match state {
             "COMPLETED" => Verdict::Succeeded,
-            "FAILED" => Verdict::Stalled(ours.reason.clone()),
+            "FAILED" => stalled(service, primary),
             _ => Verdict::Continue,
-        },
-        // A rollback makes the old revision PRIMARY while ours drains, FAILED.
-        Some(ours) if ours.rollout_state == "FAILED" => Verdict::Continue,
-        Some(_) | None => match newer_primary(service, id, created_ms) {
-            Some(primary) if primary.rollout_state == "IN_PROGRESS" => Verdict::Continue,
-            Some(primary)
-                if primary.reason.contains("rolled back") || primary.reason.contains("rolling back") =>
-            {
-                Verdict::RolledBack(primary.reason.clone())
-            }
-            Some(primary) => Verdict::Superseded(primary.task_definition.clone()),
-            // An older one is PRIMARY again: a rollback may put it back as it was.
-            None if seen && service.primary().is_some_and(|primary| primary.rollout_state == "COMPLETED") => {
-                Verdict::RolledBack("the deployment left the service's list without completing".to_owned())
-            }
-            None => Verdict::Continue,
-        },
+        };
     }
+    match newer_primary(service, id, created_ms) {
+        Some(newer) if !previous.contains(&newer.task_definition) && !tells_of_rollback(newer) => {
+            Verdict::Superseded(newer.task_definition.clone())
+        }
+        // A rollback starts a deployment of what ran before, or makes the old one PRIMARY again.
+        Some(newer) if state == "COMPLETED" => Verdict::RolledBack(newer.reason.clone()),
+        None if seen && state == "COMPLETED" => Verdict::Vanished,
+        _ => Verdict::Continue,
+    }
+}
+
+/// With nothing beside it, a deployment that failed has nothing to go back to; otherwise a rollback
+/// may be about to begin.
+fn stalled(service: &Service, ours: &Deployment) -> Verdict {
+    match service.deployments.len() {
+        0 | 1 => Verdict::Stalled(ours.reason.clone()),
+        _ => Verdict::Doubtful(ours.reason.clone()),
+    }
+}
+
+/// The words are AWS's, and may change: they only add to what the list shows.
+fn tells_of_rollback(deployment: &Deployment) -> bool {
+    ["rolled back", "rolling back"].iter().any(|words| deployment.reason.contains(words))
 }
 
 /// A PRIMARY deployment that is not ours and came after it. One that came before is a stale read.
@@ -174,7 +202,13 @@ mod tests {
     const OURS: &str = "ecs-svc/2";
 
     fn goal(records: bool) -> Goal {
-        Goal::Deployment { id: OURS.to_owned(), created_ms: 100, records, seen: false }
+        Goal::Deployment {
+            id: OURS.to_owned(),
+            created_ms: 100,
+            records,
+            seen: false,
+            previous: ["td-of-ecs-svc/1".to_owned()].into(),
+        }
     }
 
     fn primary(id: &str, created_ms: i64, state: &str) -> Deployment {
@@ -265,9 +299,14 @@ mod tests {
     #[test]
     fn one_that_left_the_list_was_rolled_back_and_one_that_never_came_may_come() {
         let restored = snapshot(vec![primary("ecs-svc/1", 50, "COMPLETED")], None);
-        let goal = |seen| Goal::Deployment { id: OURS.to_owned(), created_ms: 100, records: false, seen };
+        let goal = |now| match goal(false) {
+            Goal::Deployment { id, created_ms, records, previous, .. } => {
+                Goal::Deployment { id, created_ms, records, previous, seen: now }
+            }
+            other => other,
+        };
         assert_eq!(judge(&goal(false), &restored), Verdict::Continue);
-        assert!(matches!(judge(&goal(true), &restored), Verdict::RolledBack(_)));
+        assert_eq!(judge(&goal(true), &restored), Verdict::Vanished);
     }
 
     #[test]

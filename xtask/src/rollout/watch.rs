@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::failure::failed;
 use super::guard::{Guard, Guarded};
 use super::look::Looker;
+use super::pace::Pace;
 use super::snapshot::{self, Service, Snapshot};
 use super::start::Start;
 use super::verdict::{Goal, Verdict, judge};
@@ -33,17 +34,6 @@ pub struct Watch<'a> {
     pub crash_limit: Option<u32>,
 }
 
-/// Between two looks while things move, and while they do not.
-/// Each look is two calls: four calls a second at most, one a second when idle.
-const BUSY: Duration = Duration::from_millis(500);
-const IDLE: Duration = Duration::from_secs(2);
-/// How long after the last change things count as moving.
-const MOVING: Duration = Duration::from_secs(10);
-/// How long a bad verdict has to hold: service and record are two reads, and either may lag.
-const CONFIRMED: Duration = Duration::from_millis(400);
-/// The same for a stall, which a rollback that is about to begin looks like.
-const STALLED: Duration = Duration::from_millis(2500);
-
 /// Watches until the verdict is in; returns how many tasks run.
 ///
 /// # Errors
@@ -53,11 +43,14 @@ pub async fn watch(aws: &Aws, watch: &Watch<'_>, events: &Events) -> Result<i32>
     let step = events.start(Phase::Rollout, watch.service);
     let began = Instant::now();
     let mut looker = Looker::new(watch);
-    let mut pace = Pace::new();
+    let mut pace = Pace::default();
+    let mut teller = Teller { told: None };
     let mut guard = Guard::new();
     loop {
         let snapshot = looker.look(aws, watch, events).await.map_err(lost_sight)?;
-        pace.tell(&looker.goal, &snapshot, &step);
+        if teller.tell(&looker.goal, &snapshot, &step) {
+            pace.moved(began.elapsed());
+        }
         let verdict = match guard.check(aws, watch, &looker, &snapshot).await.map_err(lost_sight)? {
             Guarded::CannotStop(cause) => {
                 return Err(failed(aws, watch, Verdict::Failed(cause), &looker.goal, &snapshot, events).await);
@@ -71,10 +64,10 @@ pub async fn watch(aws: &Aws, watch: &Watch<'_>, events: &Events) -> Result<i32>
         let timed_out = began.elapsed() >= watch.timeout;
         match verdict {
             Verdict::Succeeded => return Ok(succeeded(watch, &snapshot, step)),
-            verdict if timed_out || pace.holds(&verdict) => {
+            verdict if timed_out || pace.holds(&verdict, began.elapsed()) => {
                 return Err(failed(aws, watch, verdict, &looker.goal, &snapshot, events).await);
             }
-            _ => tokio::time::sleep(pace.pause()).await,
+            _ => tokio::time::sleep(pace.pause(began.elapsed(), looker.calls)).await,
         }
     }
 }
@@ -84,52 +77,22 @@ fn lost_sight(error: Error) -> Error {
     error.hint("the rollout goes on unwatched: run again to follow it")
 }
 
-/// How quickly to look, and how long a verdict has held.
-struct Pace {
+/// Says what changed, if anything did.
+struct Teller {
     told: Option<String>,
-    moved: Instant,
-    bad: Option<(std::mem::Discriminant<Verdict>, Instant)>,
 }
 
-impl Pace {
-    fn new() -> Self {
-        Self { told: None, moved: Instant::now(), bad: None }
-    }
-
-    /// Says what changed, if anything did.
-    fn tell(&mut self, goal: &Goal, snapshot: &Snapshot, step: &Running) {
-        let Some(service) = &snapshot.service else { return };
+impl Teller {
+    /// Whether there was something to say.
+    fn tell(&mut self, goal: &Goal, snapshot: &Snapshot, step: &Running) -> bool {
+        let Some(service) = &snapshot.service else { return false };
         let text = progress(goal, service, snapshot.record.as_ref());
-        if self.told.as_ref() != Some(&text) {
+        let news = self.told.as_ref() != Some(&text);
+        if news {
             step.progress(text.as_str());
             self.told = Some(text);
-            self.moved = Instant::now();
         }
-    }
-
-    /// Whether a verdict that ends the rollout has held for long enough.
-    fn holds(&mut self, verdict: &Verdict) -> bool {
-        let needed = match verdict {
-            Verdict::Continue => {
-                self.bad = None;
-                return false;
-            }
-            Verdict::Stalled(_) => STALLED,
-            _ => CONFIRMED,
-        };
-        let kind = std::mem::discriminant(verdict);
-        match self.bad {
-            Some((held, since)) if held == kind => since.elapsed() >= needed,
-            _ => {
-                self.bad = Some((kind, Instant::now()));
-                self.moved = Instant::now();
-                false
-            }
-        }
-    }
-
-    fn pause(&self) -> Duration {
-        if self.moved.elapsed() < MOVING { BUSY } else { IDLE }
+        news
     }
 }
 

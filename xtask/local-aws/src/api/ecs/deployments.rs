@@ -51,7 +51,6 @@ pub struct Stop {
     stop_type: Option<String>,
 }
 
-/// Newest first (documented by its use: the CLI's examples).
 pub(super) fn list(cloud: &Cloud, input: &List) -> Result<Value, ApiError> {
     let ecs = cloud.ecs();
     let cluster = ecs.cluster_name(input.cluster.as_deref())?;
@@ -63,7 +62,7 @@ pub(super) fn list(cloud: &Cloud, input: &List) -> Result<Value, ApiError> {
             b.before.is_none_or(|before| at < before) && b.after.is_none_or(|after| at > after)
         })
     };
-    let all = service.history.iter().rev();
+    let all = ecs.listed(service, cloud.now()).into_iter();
     let found =
         all.filter(|d| (input.status.is_empty() || input.status.contains(&d.status)) && within(d.created_at));
     let briefs = found.map(|d| ecs.brief(service, d)).collect();

@@ -66,8 +66,7 @@ impl Default for Threshold {
 impl DeploymentConfiguration {
     /// Reads it from a service's settings.
     pub fn of(settings: &Map<String, Value>) -> Self {
-        let value = settings.get("deploymentConfiguration").cloned().unwrap_or_default();
-        serde_json::from_value(value).unwrap_or_default()
+        settings.get("deploymentConfiguration").and_then(|v| Self::deserialize(v).ok()).unwrap_or_default()
     }
 
     /// The most tasks there may be, wanted ones (documented: rounded down).

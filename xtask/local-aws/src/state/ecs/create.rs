@@ -102,7 +102,7 @@ impl Ecs {
             deleted_at: None,
         };
         let fargate = is_fargate(&input);
-        service.deploy(&mut self.ids, revision, now);
+        service.deploy(&mut self.ids, &self.rules, revision, now);
         if !fargate && desired > 0 {
             service.tell(&mut self.ids, event::no_instances(&name), now);
         }

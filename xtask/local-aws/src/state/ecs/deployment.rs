@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::Ecs;
 use super::breaker::DeploymentConfiguration;
+use super::rules::Listing;
 use super::service::Service;
 use super::task::{Last, Task, without_nulls};
 
@@ -199,10 +200,10 @@ impl Ecs {
             "createdAt": deployment.created_at,
             "updatedAt": deployment.updated_at,
             "rolloutState": deployment.rollout,
-            "rolloutStateReason": deployment.reason,
+            "rolloutStateReason": self.rules.reasons.then_some(&deployment.reason),
         });
         if let Value::Object(own) = own {
-            out.extend(own);
+            out.extend(own.into_iter().filter(|(_, value)| !value.is_null()));
         }
         // Members of a service revision that a deployment does not have.
         for member in ["loadBalancers", "serviceRegistries"] {
@@ -262,7 +263,7 @@ impl Ecs {
             "targetServiceRevision": self.revision_counts(service, &it.target, it),
             "deploymentConfiguration": it.configuration,
             "rollback": it.rollback.as_ref().map(|r| json!({
-                "reason": r.reason,
+                "reason": if self.rules.reasons { r.reason.as_str() } else { "" },
                 "startedAt": r.started_at,
                 "serviceRevisionArn": self.revision_arn(service, &r.revision),
             })),
@@ -273,6 +274,18 @@ impl Ecs {
         });
         super::breaker::merge(&mut out, Some(&more));
         without_nulls(out)
+    }
+
+    /// What `ListServiceDeployments` lists, in its order.
+    pub fn listed<'a>(&self, service: &'a Service, now: f64) -> Vec<&'a ServiceDeployment> {
+        let there = |d: &&ServiceDeployment| now - d.created_at >= self.rules.listed_after;
+        let mut all: Vec<_> = service.history.iter().filter(there).collect();
+        match self.rules.listing {
+            Listing::NewestFirst => all.reverse(),
+            Listing::OldestFirst => {}
+            Listing::ByArn => all.sort_by(|a, b| a.id.cmp(&b.id)),
+        }
+        all
     }
 
     /// The entry of `ListServiceDeployments`.
@@ -286,7 +299,7 @@ impl Ecs {
             "startedAt": it.started_at,
             "finishedAt": it.finished_at,
             "status": it.status,
-            "statusReason": it.reason,
+            "statusReason": it.reason.as_ref().filter(|_| self.rules.reasons),
         }))
     }
 

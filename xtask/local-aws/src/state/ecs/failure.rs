@@ -1,7 +1,8 @@
 //! Deployments that fail: what counts as a failure, who ends a deployment, and where it goes back to.
 
 use super::breaker::DeploymentConfiguration;
-use super::deployment::{Rollback, Rollout, Status};
+use super::deployment::{Deployment, Rollback, Rollout, Status};
+use super::rules::{Entry, Stall, Target};
 use super::service::Service;
 use super::stop::{Stop, StopCode};
 use super::{Ecs, Timing, event};
@@ -28,20 +29,53 @@ pub(super) fn wait(timing: &Timing, failures: u32) -> f64 {
 /// Fails or rolls back a deployment.
 pub(super) fn judge(ecs: &mut Ecs, service: &mut Service, now: f64) {
     let breaker = DeploymentConfiguration::of(&service.settings).deployment_circuit_breaker;
-    let Some(last) = service.history.last() else {
+    let (Some(last), Some(primary)) = (service.history.last(), service.deployments.first()) else {
         return;
     };
-    let Some(primary) = service.deployments.first() else {
-        return;
-    };
-    let ours = primary.id == last.deployment && primary.rollout == Rollout::InProgress;
-    match last.status {
-        Status::InProgress if ours && breaker.enable && last.failures >= last.threshold => {
-            fail(ecs, service, &Cause::BREAKER, breaker.rollback, now);
+    let ours = primary.id == last.deployment;
+    let tripped = breaker.enable && last.failures >= last.threshold;
+    let requested = last.status == Status::RollbackRequested;
+    let target = target(ecs, service).filter(|_| requested || breaker.rollback);
+    let cause = if tripped { &Cause::BREAKER } else { &Cause::REQUEST };
+    match (last.status, primary.rollout) {
+        (Status::InProgress | Status::RollbackRequested, Rollout::Failed) if ours => {
+            if let Some(target) = target.filter(|_| now - last.updated_at >= ecs.rules.rollback_after) {
+                roll_back(ecs, service, target, cause, now);
+            }
         }
-        Status::RollbackRequested => fail(ecs, service, &Cause::REQUEST, true, now),
+        (Status::InProgress, Rollout::InProgress) if ours && tripped => {
+            if ecs.rules.requested_first && target.is_some() {
+                request(service, now);
+            } else {
+                fail(ecs, service, target, cause, now);
+            }
+        }
+        (Status::RollbackRequested, _) => fail(ecs, service, target, cause, now),
+        (Status::RollbackInProgress, Rollout::InProgress)
+            if ecs.rules.rollback_may_fail && breaker.enable && primary.failed >= last.threshold =>
+        {
+            fail(ecs, service, None, cause, now);
+        }
         _ => {}
     }
+}
+
+fn request(service: &mut Service, now: f64) {
+    if let Some(last) = service.history.last_mut() {
+        last.set(Status::RollbackRequested, now);
+    }
+}
+
+/// The revision to go back to (documented: the last one that completed).
+fn target(ecs: &Ecs, service: &Service) -> Option<String> {
+    let failed = &service.deployments.first()?.revision;
+    let source = service.history.last().and_then(|d| d.sources.first()).cloned();
+    let target = match ecs.rules.target {
+        Target::Source => source.or_else(|| service.last_completed.clone()),
+        Target::LastCompleted => service.last_completed.clone(),
+    };
+    // A redeployment of the same revision goes back to it too.
+    target.filter(|t| t != failed || service.deployments.len() > 1)
 }
 
 /// Who ends a deployment, in AWS's words.
@@ -70,21 +104,29 @@ impl Cause {
     };
 }
 
-fn fail(ecs: &mut Ecs, service: &mut Service, cause: &Cause, rollback: bool, now: f64) {
+/// Ends the primary deployment; it goes back at once, or later ([`super::rules::Rules::rollback_after`]),
+/// or stalls.
+fn fail(ecs: &mut Ecs, service: &mut Service, target: Option<String>, cause: &Cause, now: f64) {
     let Some(primary) = service.deployments.first_mut() else {
         return;
     };
-    let (failed, failed_revision) = (primary.id.clone(), primary.revision.clone());
+    let failed = primary.id.clone();
     primary.rollout = Rollout::Failed;
     primary.reason = cause.state.into();
     primary.updated_at = now;
     service.tell(&mut ecs.ids, event::failed(&service.name, &failed, cause.event), now);
-    // The last one that completed (documented); a redeployment of the same revision goes back to it too.
-    let target = service.last_completed.clone().filter(|_| rollback);
-    let Some(target) = target.filter(|t| *t != failed_revision || service.deployments.len() > 1) else {
-        stall(service, cause, rollback, now);
-        return;
-    };
+    match target {
+        None => stall(ecs, service, cause, now),
+        Some(target) if ecs.rules.rollback_after <= 0.0 => roll_back(ecs, service, target, cause, now),
+        Some(_) => {
+            if let Some(last) = service.history.last_mut() {
+                last.updated_at = now;
+            }
+        }
+    }
+}
+
+fn roll_back(ecs: &mut Ecs, service: &mut Service, target: String, cause: &Cause, now: f64) {
     let id = back_to(ecs, service, &target, cause, now);
     service.tell(&mut ecs.ids, event::rolling_back(&service.name, &id), now);
     if let Some(last) = service.history.last_mut() {
@@ -99,28 +141,40 @@ fn fail(ecs: &mut Ecs, service: &mut Service, cause: &Cause, rollback: bool, now
 /// Nothing to go back to: no task is started any more (documented: the deployment is stalled). With a
 /// rollback to make, it fails (documented: "Troubleshoot service deployments" has status and reason);
 /// without one, the status is assumed.
-fn stall(service: &mut Service, cause: &Cause, rollback: bool, now: f64) {
-    if let Some(last) = service.history.last_mut() {
-        let (status, reason) = match rollback {
-            true => (Status::RollbackFailed, "No rollback candidate was found to run the rollback."),
-            false => (Status::Stopped, cause.state),
-        };
-        last.set(status, now);
-        last.stopped_at = Some(now);
-        last.reason = Some(reason.into());
-    }
+fn stall(ecs: &Ecs, service: &mut Service, cause: &Cause, now: f64) {
+    let breaker = DeploymentConfiguration::of(&service.settings).deployment_circuit_breaker;
+    let Some(last) = service.history.last_mut() else {
+        return;
+    };
+    let asked = breaker.rollback || last.status != Status::InProgress;
+    let status = match ecs.rules.stall {
+        // That a rollback failed is told as such in any case.
+        _ if last.status == Status::RollbackInProgress => Status::RollbackFailed,
+        Stall::AsAsked if asked => Status::RollbackFailed,
+        Stall::AsAsked | Stall::Stopped => Status::Stopped,
+        Stall::RollbackFailed => Status::RollbackFailed,
+        Stall::InProgress => Status::InProgress,
+    };
+    last.set(status, now);
+    last.stopped_at = Some(now);
+    let reason = match status {
+        Status::RollbackFailed => "No rollback candidate was found to run the rollback.",
+        _ => cause.state,
+    };
+    last.reason = Some(reason.into());
 }
 
 /// The deployment of that revision that is still there becomes primary again, with the tasks it has; if it
 /// is gone, a new one is made. Observed both ways: in aws/copilot-cli#4838 a maintainer sees the `ACTIVE`
 /// deployment promoted, the reporter a new one. The ID in the reason is the primary's own (observed).
 fn back_to(ecs: &mut Ecs, service: &mut Service, target: &str, cause: &Cause, now: f64) -> String {
-    let there =
-        service.deployments.iter().skip(1).position(|d| d.revision == target && d.rollout != Rollout::Failed);
-    match there {
+    let again = ecs.rules.entry == Entry::OldAgain;
+    let there = |d: &Deployment| again && d.revision == target && d.rollout != Rollout::Failed;
+    match service.deployments.iter().skip(1).position(there) {
         Some(index) => {
             let mut deployment = service.deployments.remove(index + 1);
             deployment.rollout = Rollout::InProgress;
+            deployment.failed = 0;
             deployment.reason = cause.rolling_back.replace("{}", &deployment.id);
             deployment.updated_at = now;
             let id = deployment.id.clone();

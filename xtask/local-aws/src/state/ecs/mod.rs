@@ -29,6 +29,7 @@ pub mod network;
 pub mod plan;
 pub mod reference;
 mod rollout;
+pub mod rules;
 pub mod service;
 pub mod steps;
 pub mod stop;
@@ -45,6 +46,7 @@ pub use reference::Place;
 
 use cluster::Cluster;
 use definition::Family;
+use rules::Rules;
 use service::Service;
 use task::Task;
 
@@ -95,6 +97,9 @@ pub struct Ecs {
     /// Not state, but policy.
     #[serde(skip)]
     pub timing: Timing,
+    /// The same for what nobody documents.
+    #[serde(skip)]
+    pub rules: Rules,
     /// Grows with every change, so that one who saves knows when to.
     #[serde(skip)]
     pub generation: u64,
@@ -112,6 +117,7 @@ impl Ecs {
             tasks: BTreeMap::new(),
             subnets: BTreeMap::new(),
             timing: Timing::default(),
+            rules: Rules::default(),
             generation: 0,
         }
     }

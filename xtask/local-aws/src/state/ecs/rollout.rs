@@ -4,10 +4,11 @@
 //! ([`super::plan`]), and tells when the service is steady.
 
 use super::breaker::DeploymentConfiguration;
-use super::deployment::{Rollout, Status};
+use super::deployment::{Rollout, ServiceDeployment, Status};
 use super::failure::{is_failure, judge, wait};
 use super::launch::is_fargate;
 use super::plan::{Plan, TaskView, View, plan};
+use super::rules::{Completion, Leaves};
 use super::service::{Lifecycle, Service};
 use super::stop::{Stop, StopCode};
 use super::task::{HealthStatus, Last};
@@ -19,7 +20,7 @@ pub(super) fn reconcile(ecs: &mut Ecs, key: &str, now: f64) {
         return;
     };
     let before = service.clone();
-    begin(&mut service, now);
+    begin(&mut service, ecs.rules.stop_takes, now);
     account(ecs, &mut service, now);
     if service.is_active() {
         judge(ecs, &mut service, now);
@@ -33,14 +34,15 @@ pub(super) fn reconcile(ecs: &mut Ecs, key: &str, now: f64) {
     }
 }
 
-/// A pending service deployment begins with the first round; a requested rollback too.
-fn begin(service: &mut Service, now: f64) {
-    let Some(last) = service.history.last_mut() else {
-        return;
-    };
-    if last.status == Status::Pending {
+/// A pending service deployment begins with the first round; a superseded one ends.
+fn begin(service: &mut Service, stop_takes: f64, now: f64) {
+    if let Some(last) = service.history.last_mut().filter(|d| d.status == Status::Pending) {
         last.set(Status::InProgress, now);
     }
+    let ended = |d: &&mut ServiceDeployment| {
+        d.status == Status::StopRequested && now - d.stopped_at.unwrap_or(now) >= stop_takes
+    };
+    service.history.iter_mut().filter(ended).for_each(|d| d.set(Status::Stopped, now));
 }
 
 /// Counts what failed since the last round, and what became healthy.
@@ -176,6 +178,10 @@ fn conclude(ecs: &mut Ecs, service: &mut Service, now: f64) {
     if service.lifecycle == Lifecycle::Draining {
         return conclude_deletion(ecs, service, now);
     }
+    catch_up(ecs, service, now);
+    if ecs.rules.leaves == Leaves::WhenDrained {
+        leave(ecs, service);
+    }
     let stalled = service.deployments.first().is_some_and(|d| d.rollout == Rollout::Failed);
     if service.steady || stalled || !is_steady(ecs, service) {
         return;
@@ -188,17 +194,27 @@ fn conclude(ecs: &mut Ecs, service: &mut Service, now: f64) {
         return;
     };
     if primary.rollout == Rollout::InProgress {
-        primary.rollout = Rollout::Completed;
-        primary.reason = format!("ECS deployment {} completed.", primary.id);
-        primary.updated_at = now;
-        let (id, revision) = (primary.id.clone(), primary.revision.clone());
-        service.last_completed = Some(revision);
-        succeed(service, now);
+        let id = primary.id.clone();
+        let first = ecs.rules.completion;
+        if !matches!(first, Completion::RecordFirst(_)) {
+            complete(service, now);
+        }
+        if !matches!(first, Completion::ServiceFirst(_)) {
+            succeed(service, now);
+        }
         service.tell(&mut ecs.ids, event::completed(&name, &id), now);
     }
     service.tell(&mut ecs.ids, event::steady(&name), now);
     forget_history(service);
     forget_revisions(service);
+}
+
+fn complete(service: &mut Service, now: f64) {
+    if let Some(primary) = service.deployments.first_mut() {
+        primary.rollout = Rollout::Completed;
+        primary.reason = format!("ECS deployment {} completed.", primary.id);
+        primary.updated_at = now;
+    }
 }
 
 fn succeed(service: &mut Service, now: f64) {
@@ -208,8 +224,49 @@ fn succeed(service: &mut Service, now: f64) {
     match last.status {
         Status::InProgress => last.set(Status::Successful, now),
         Status::RollbackInProgress => last.set(Status::RollbackSuccessful, now),
+        _ => return,
+    }
+    service.last_completed = service.deployments.first().map(|d| d.revision.clone());
+}
+
+/// The one of `rolloutState` and the service deployment that tells of the steady state later.
+fn catch_up(ecs: &Ecs, service: &mut Service, now: f64) {
+    let (Some(last), Some(primary)) = (service.history.last(), service.deployments.first()) else {
+        return;
+    };
+    match (ecs.rules.completion, primary.rollout) {
+        (Completion::ServiceFirst(after), Rollout::Completed) if now - primary.updated_at >= after => {
+            succeed(service, now);
+        }
+        (Completion::RecordFirst(after), Rollout::InProgress)
+            if !last.status.is_open() && now - last.updated_at >= after =>
+        {
+            complete(service, now);
+        }
         _ => {}
     }
+}
+
+/// Those without tasks leave the list.
+fn leave(ecs: &Ecs, service: &mut Service) {
+    let Some(primary) = service.deployments.first().map(|d| d.id.clone()) else {
+        return;
+    };
+    let tasks = || ecs.tasks_of(&service.cluster, &service.name).filter(|t| t.last != Last::Stopped);
+    let runs: Vec<String> = tasks().filter_map(|t| t.started_by.clone()).collect();
+    service.deployments.retain(|d| d.id == primary || runs.contains(&d.id));
+}
+
+/// When a rule that takes time is due: after `now`.
+pub(super) fn due(ecs: &Ecs, service: &Service, now: f64) -> Option<f64> {
+    let lag = match ecs.rules.completion {
+        Completion::Together => 0.0,
+        Completion::ServiceFirst(after) | Completion::RecordFirst(after) => after,
+    };
+    let waits = [ecs.rules.stop_takes, ecs.rules.rollback_after, lag];
+    let changed = service.history.iter().map(|d| d.updated_at);
+    let changed = changed.chain(service.deployments.first().map(|d| d.updated_at));
+    changed.flat_map(|at| waits.map(|wait| at + wait)).filter(|at| *at > now).min_by(f64::total_cmp)
 }
 
 fn conclude_deletion(ecs: &mut Ecs, service: &mut Service, now: f64) {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::Ecs;
 use super::deployment::{Deployment, Revision, Rollout, ServiceDeployment, Status, count, described};
 use super::event::Event;
+use super::rules::{Current, Rules};
 use super::tags::Tag;
 use super::task::without_nulls;
 use crate::ids::Ids;
@@ -104,9 +105,11 @@ impl Service {
     /// Begins a deployment of this revision. The one before is left behind: `ACTIVE`, draining as the
     /// new one comes up. A service deployment that was under way is stopped (observed: kayac/ecspresso#899;
     /// its reason is assumed).
-    pub fn deploy(&mut self, ids: &mut Ids, revision: Revision, now: f64) {
-        for open in self.history.iter_mut().filter(|d| d.status.is_open()) {
-            open.set(Status::Stopped, now);
+    pub fn deploy(&mut self, ids: &mut Ids, rules: &Rules, revision: Revision, now: f64) {
+        for open in
+            self.history.iter_mut().filter(|d| d.status.is_open() && d.status != Status::StopRequested)
+        {
+            open.set(if rules.stop_takes > 0.0 { Status::StopRequested } else { Status::Stopped }, now);
             open.stopped_at = Some(now);
             open.reason =
                 Some("Service deployment stopped because a new service deployment was started.".into());
@@ -196,10 +199,8 @@ impl Ecs {
             "createdAt": service.created_at,
             "createdBy": format!("arn:aws:iam::{}:user/local", crate::cloud::ACCOUNT),
             "tags": if tags { json!(service.tags) } else { json!([]) },
-            "currentServiceDeployment": service
-                .history
-                .last()
-                .filter(|_| !service.is_inactive())
+            "currentServiceDeployment": self
+                .current_service_deployment(service)
                 .map(|d| self.service_deployment_arn(service, &d.id)),
             "currentServiceRevisions": self.render_current_revisions(service),
         });
@@ -207,6 +208,16 @@ impl Ecs {
             out.extend(own);
         }
         Value::Object(out)
+    }
+
+    /// `currentServiceDeployment`.
+    pub fn current_service_deployment<'a>(&self, service: &'a Service) -> Option<&'a ServiceDeployment> {
+        let mut newest = service.history.iter().rev().filter(|_| !service.is_inactive());
+        match self.rules.current {
+            Current::AtOnce => newest.next(),
+            Current::Late => newest.find(|d| d.status != Status::Pending),
+            Current::Absent => None,
+        }
     }
 
     fn render_current_revisions(&self, service: &Service) -> Value {

@@ -106,5 +106,6 @@ pub fn next_deadline(ecs: &Ecs, now: f64) -> Option<f64> {
         _ => None,
     });
     let services = ecs.services.values().filter_map(|s| s.retry_at.filter(|at| *at > now));
-    tasks.chain(services).min_by(f64::total_cmp)
+    let rules = ecs.services.values().filter_map(|s| super::rollout::due(ecs, s, now));
+    tasks.chain(services).chain(rules).min_by(f64::total_cmp)
 }

@@ -43,7 +43,7 @@ impl Ecs {
                 .for_each(|r| r.config = revision.config.clone());
         }
         if changed || input.get("forceNewDeployment") == Some(&Value::Bool(true)) {
-            service.deploy(&mut self.ids, revision, now);
+            service.deploy(&mut self.ids, &self.rules, revision, now);
         }
         *self.service_mut(&cluster, &name)? = service;
         self.touch();

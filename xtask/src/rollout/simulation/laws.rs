@@ -1,0 +1,180 @@
+//! What must hold, whatever happens.
+
+use local_aws::state::ecs::Ecs;
+use local_aws::state::ecs::deployment::{Rollout, Status, count};
+
+use super::cloud::{CLUSTER, Cloud, SERVICE};
+use super::scenario::{Behaviour, Kind, Scenario};
+use super::template::DEFINITIONS;
+use crate::rollout::verdict::Verdict;
+
+/// What is so, as only the control plane knows it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Truth {
+    /// IDs of our deployment and service deployment, unless the change is in place.
+    pub(super) ours: Option<(String, String)>,
+    /// The desired count that we asked for.
+    pub(super) desired: u64,
+    /// The last moment at which ours was what serves, or the counts were as asked.
+    pub(super) served: Option<f64>,
+    /// The same, by the service's own words.
+    pub(super) completed: Option<f64>,
+    /// Ours failed once.
+    pub(super) failed: bool,
+    /// Since when nothing can change the verdict any more.
+    pub(super) decided: Option<f64>,
+    /// Others deployed after us.
+    pub(super) superseded: bool,
+    /// Others asked to stop a service deployment.
+    pub(super) stopped: bool,
+    /// Others deleted the service.
+    pub(super) deleted: bool,
+    /// Others did anything at all.
+    pub(super) disturbed: bool,
+}
+
+impl Truth {
+    /// Takes note of the state, which is so until `now`.
+    pub(super) fn watch(&mut self, ecs: &Ecs, now: f64) {
+        let Some(service) = ecs.service(CLUSTER, SERVICE) else { return };
+        let Some((deployment, record)) = &self.ours else {
+            let counts = count(ecs.tasks_of(CLUSTER, SERVICE));
+            if service.desired == self.desired && counts.running == service.desired {
+                self.served = Some(now);
+                self.decided.get_or_insert(now);
+            }
+            return;
+        };
+        let entry = service.deployments.iter().find(|one| one.id == *deployment);
+        let status = service.history.iter().find(|one| one.id == *record).map(|one| one.status);
+        let primary = service.deployments.first().is_some_and(|one| one.id == *deployment);
+        self.failed |= entry.is_some_and(|one| one.rollout == Rollout::Failed);
+        self.failed |= status == Some(Status::RollbackFailed);
+        if primary && status == Some(Status::Successful) {
+            self.served = Some(now);
+        }
+        if primary && entry.is_some_and(|one| one.rollout == Rollout::Completed) {
+            self.completed = Some(now);
+        }
+        if status.is_some_and(|status| !status.is_open()) || !service.is_active() {
+            self.decided.get_or_insert(now);
+        }
+    }
+}
+
+/// The end of a rollout: what the client says, and when.
+pub(super) struct End {
+    pub(super) verdict: Verdict,
+    /// When the last look began.
+    pub(super) looked: f64,
+    /// When each call was sent.
+    pub(super) calls: Vec<f64>,
+}
+
+/// Checks everything that must hold.
+pub(super) fn check(scenario: &Scenario, truth: &Truth, cloud: &mut Cloud, end: &End) -> Result<(), String> {
+    if let Some(broken) = &cloud.broken {
+        return Err(broken.clone());
+    }
+    rate(&end.calls)?;
+    verdict(scenario, truth, cloud, end)?;
+    old_serves(scenario, truth, cloud, &end.verdict)
+}
+
+fn must(holds: bool, what: &str) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(what.to_owned()) }
+}
+
+fn status(truth: &Truth, cloud: &Cloud) -> Option<Status> {
+    let (_, record) = truth.ours.as_ref()?;
+    Some(cloud.service()?.history.iter().find(|one| one.id == *record)?.status)
+}
+
+fn verdict(scenario: &Scenario, truth: &Truth, cloud: &Cloud, end: &End) -> Result<(), String> {
+    let status = status(truth, cloud);
+    match &end.verdict {
+        Verdict::Succeeded => {
+            let by_word = truth.completed.filter(|_| !scenario.records || scenario.rules.listed_after > 20.0);
+            let served = truth.served.into_iter().chain(by_word).any(|at| at >= end.looked - scenario.stale);
+            must(served, "false success")?;
+            must(
+                truth.disturbed || truth.served == Some(cloud.now) || by_word == Some(cloud.now),
+                "a success that is over, though nobody interfered",
+            )
+        }
+        Verdict::RolledBack(_) | Verdict::Vanished => must(
+            truth.superseded
+                || matches!(status, Some(Status::RollbackSuccessful | Status::RollbackInProgress)),
+            "rolled back, but it was not",
+        ),
+        Verdict::Failed(_) | Verdict::Stalled(_) | Verdict::Doubtful(_) => {
+            must(truth.failed || truth.stopped || truth.superseded, "failed, but it did not fail")?;
+            must(status != Some(Status::RollbackSuccessful), "failed, but it was rolled back")
+        }
+        // With neither records nor reasons, a rollback to what an old read did not show looks like that.
+        Verdict::Superseded(_) => must(
+            truth.superseded || truth.stopped || in_the_dark(scenario),
+            "superseded, but nobody interfered",
+        ),
+        Verdict::Gone => must(truth.deleted, "gone, but nobody deleted it"),
+        Verdict::Continue => {
+            let patience = 30.0
+                + 2.0 * scenario.stale
+                + scenario.rules.listed_after.min(30.0)
+                + if scenario.faults > 0 { 30.0 } else { 0.0 };
+            must(
+                truth.decided.is_none_or(|at| end.looked - at < patience)
+                    || in_the_dark(scenario)
+                    // A rollback of somebody else's deployment that cannot move is none of ours.
+                    || (!scenario.records && truth.superseded),
+                "timed out, though it was decided long before",
+            )
+        }
+    }
+}
+
+/// Whether service deployments cannot be read, and what is left, AWS's words and what was there before the
+/// call, is missing or old.
+fn in_the_dark(scenario: &Scenario) -> bool {
+    !scenario.records && (!scenario.rules.reasons || scenario.stale > 0.0)
+}
+
+/// Four calls a second, with at most four at once.
+fn rate(calls: &[f64]) -> Result<(), String> {
+    let mut allowance = 4.0f64;
+    let mut last = f64::MIN;
+    for at in calls {
+        allowance = (allowance + (at - last).max(0.0) * 4.0).min(4.0) - 1.0;
+        last = last.max(*at);
+        must(allowance > -0.01, "more than four calls a second")?;
+    }
+    Ok(())
+}
+
+/// After a failed update, the old revision serves: enough of it at once, all of it after a rollback.
+fn old_serves(
+    scenario: &Scenario,
+    truth: &Truth,
+    cloud: &mut Cloud,
+    verdict: &Verdict,
+) -> Result<(), String> {
+    if truth.disturbed || !matches!(scenario.kind, Kind::Update | Kind::Force | Kind::Follow) {
+        return Ok(());
+    }
+    let dies_late = matches!(scenario.ours.behaviour, Behaviour::CrashesLater | Behaviour::Sick);
+    let minimum = (scenario.desired * scenario.percents.0).div_ceil(100);
+    if !matches!(verdict, Verdict::Succeeded) && !dies_late {
+        must(cloud.healthy(None) >= minimum, "fewer healthy tasks than the minimum after a failure")?;
+    }
+    if !matches!(verdict, Verdict::RolledBack(_) | Verdict::Vanished) {
+        return Ok(());
+    }
+    let end = cloud.now + 40.0;
+    cloud.advance(end, |_, _| {});
+    let steady = cloud.service().is_some_and(|service| {
+        service.deployments.len() == 1
+            && service.deployments.iter().all(|one| one.rollout == Rollout::Completed)
+    });
+    let all = cloud.healthy(Some(DEFINITIONS[0])) == scenario.desired;
+    must(steady && all, "rolled back, but the old revision does not serve")
+}

@@ -1,0 +1,202 @@
+//! One rollout from its seed.
+
+use local_aws::state::ecs::deployment::Rollout;
+use serde_json::json;
+
+use super::client::{Client, known};
+use super::cloud::{CLUSTER, Cloud, SERVICE};
+use super::frame::millis;
+use super::laws::{End, Truth, check};
+use super::rng::Rng;
+use super::scenario::{Deed, GOOD, Kind, Scenario};
+use super::template::{DEFINITIONS, creation, empty, members, steady};
+use crate::rollout::pace::Pace;
+use crate::rollout::verdict::{Goal, Verdict};
+
+/// A rollout that went as it must.
+pub(super) struct Told {
+    /// `None`: there was nothing to do.
+    pub(super) verdict: Option<Verdict>,
+    /// Seconds from the fact to the verdict.
+    pub(super) late: Option<f64>,
+}
+
+/// Runs the rollout of this seed.
+///
+/// # Errors
+/// What was broken.
+pub(super) fn rollout(seed: u64) -> Result<Told, String> {
+    let mut rng = Rng::new(seed);
+    let scenario = Scenario::draw(&mut rng);
+    let mut cloud = begin(&scenario, &mut rng);
+    let Some((mut client, mut truth)) = call(&scenario, &mut cloud, &mut rng) else {
+        return Ok(Told { verdict: None, late: None });
+    };
+    let mut deeds = scenario.deeds.clone();
+    deeds.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let began = cloud.now;
+    let mut pass = |cloud: &mut Cloud, until: f64| {
+        while let Some((at, deed)) = deeds.pop_if(|(at, _)| began + *at <= until) {
+            cloud.advance(began + at, |ecs, now| truth.watch(ecs, now));
+            act(deed, &scenario, cloud, &mut truth);
+        }
+        cloud.advance(until, |ecs, now| truth.watch(ecs, now));
+    };
+    let mut looked = cloud.now;
+    let verdict = loop {
+        if let Some(verdict) = client.look(&mut cloud, &mut pass) {
+            break verdict;
+        }
+        looked = cloud.now;
+    };
+    let late = truth.decided.map(|at| cloud.now - at);
+    let end = End { verdict, looked, calls: client.calls };
+    match check(&scenario, &truth, &mut cloud, &end) {
+        Ok(()) => Ok(Told { verdict: Some(end.verdict), late }),
+        Err(broken) => Err(format!(
+            "{broken}\nverdict: {:?} after {:.1} s\nscenario: {scenario:#?}\ntruth: {truth:#?}\nlast seen: {:#?}\nservice deployments: {:#?}\ndeployments: {:#?}",
+            end.verdict,
+            looked - began,
+            client.last,
+            cloud.service().map(|service| &service.history),
+            cloud.service().map(|service| &service.deployments),
+        )),
+    }
+}
+
+/// What was there before our call.
+fn begin(scenario: &Scenario, rng: &mut Rng) -> Cloud {
+    let (mut ecs, now) = if scenario.kind == Kind::Create { empty() } else { steady(scenario) };
+    ecs.rules = scenario.rules.clone();
+    let mut cloud = Cloud::new(ecs, now, Rng::new(rng.next()));
+    cloud.memory = scenario.stale + 40.0;
+    for (index, name) in DEFINITIONS.iter().enumerate() {
+        let mix = match index {
+            0 => GOOD,
+            4 => scenario.other,
+            _ => scenario.ours,
+        };
+        cloud.mixes.insert((*name).to_owned(), mix);
+    }
+    cloud.settle();
+    let earlier = match scenario.kind {
+        Kind::Supersede => DEFINITIONS[4],
+        Kind::Follow => DEFINITIONS[scenario.definition],
+        _ => return cloud,
+    };
+    cloud.advance(now + 20.0, |_, _| {});
+    update(&mut cloud, earlier, false);
+    let start = cloud.now + scenario.head_start;
+    cloud.advance(start, |_, _| {});
+    cloud
+}
+
+fn update(cloud: &mut Cloud, definition: &str, force: bool) -> bool {
+    let mut input = json!({"cluster": CLUSTER, "service": SERVICE, "taskDefinition": definition});
+    if force {
+        input["forceNewDeployment"] = true.into();
+    }
+    change(cloud, input)
+}
+
+fn change(cloud: &mut Cloud, input: serde_json::Value) -> bool {
+    let now = cloud.now;
+    let done = cloud.ecs.update_service(&members(input), now).is_ok();
+    cloud.settle();
+    done
+}
+
+/// Our call; the client that watches what it started, and the truth about it.
+fn call<'s>(scenario: &'s Scenario, cloud: &mut Cloud, rng: &mut Rng) -> Option<(Client<'s>, Truth)> {
+    let definition = DEFINITIONS[scenario.definition];
+    let asked = cloud.now - if rng.percent(50) { rng.between(0.0, scenario.stale) } else { 0.0 };
+    let following = scenario.kind == Kind::Follow;
+    let frame = cloud.seen_at(asked);
+    let previous = frame.service.iter().flat_map(|service| service.deployments.clone()).collect::<Vec<_>>();
+    let before = known(&frame, asked, scenario.rules.listed_after, following);
+    let mut desired = scenario.desired;
+    match scenario.kind {
+        Kind::Create => {
+            let now = cloud.now;
+            cloud.ecs.create_service(creation(scenario, definition), now).ok()?;
+            cloud.settle();
+        }
+        Kind::Update | Kind::Supersede => drop(update(cloud, definition, false)),
+        Kind::Force => drop(update(cloud, definition, true)),
+        Kind::Follow => {}
+        Kind::InPlace => {
+            desired += 1;
+            change(cloud, json!({"cluster": CLUSTER, "service": SERVICE, "desiredCount": desired}));
+        }
+    }
+    let service = cloud.service()?;
+    let primary = service.deployments.first()?;
+    let runs = &service.revision(&primary.revision)?.definition;
+    if following && (primary.rollout != Rollout::InProgress || runs != definition) {
+        return None;
+    }
+    let in_place = scenario.kind == Kind::InPlace;
+    let record = service.history.iter().find(|one| one.deployment == primary.id)?;
+    let truth = Truth {
+        ours: (!in_place).then(|| (primary.id.clone(), record.id.clone())),
+        desired,
+        ..Truth::default()
+    };
+    let goal = if in_place {
+        let task_definition = cloud.ecs.place.definition_arn(runs);
+        Goal::InPlace { task_definition, desired: i32::try_from(desired).unwrap_or(i32::MAX) }
+    } else {
+        let created_ms = millis(primary.created_at);
+        let earlier = previous.iter().filter(|one| one.id != primary.id);
+        let previous = earlier.map(|one| one.task_definition.clone()).collect();
+        Goal::Deployment {
+            id: primary.id.clone(),
+            created_ms,
+            records: scenario.records,
+            seen: false,
+            previous,
+        }
+    };
+    let client = Client {
+        goal,
+        definition: cloud.ecs.place.definition_arn(definition),
+        before: scenario.records.then_some(before),
+        scenario,
+        rng: Rng::new(rng.next()),
+        began: cloud.now,
+        last_seen: cloud.now,
+        pinned: None,
+        pace: Pace::default(),
+        last: None,
+        calls: Vec::new(),
+    };
+    Some((client, truth))
+}
+
+/// Somebody else does something.
+fn act(deed: Deed, scenario: &Scenario, cloud: &mut Cloud, truth: &mut Truth) {
+    truth.disturbed = true;
+    match deed {
+        Deed::Deploy => truth.superseded |= update(cloud, DEFINITIONS[4], true),
+        Deed::DeployOld => truth.superseded |= update(cloud, DEFINITIONS[0], true),
+        Deed::DeployOurs => truth.superseded |= update(cloud, DEFINITIONS[scenario.definition], true),
+        Deed::StopDeployment => {
+            let open = cloud.service().and_then(|service| {
+                let last = service.history.last().filter(|one| one.status.is_open())?;
+                Some(cloud.ecs.service_deployment_arn(service, &last.id))
+            });
+            let now = cloud.now;
+            truth.stopped |=
+                open.is_some_and(|arn| cloud.ecs.stop_service_deployment(&arn, None, now).is_ok());
+            cloud.settle();
+        }
+        Deed::Delete => {
+            truth.deleted |= cloud.ecs.delete_service(CLUSTER, SERVICE, true).is_ok();
+            cloud.settle();
+        }
+        Deed::Scale(desired) => {
+            change(cloud, json!({"cluster": CLUSTER, "service": SERVICE, "desiredCount": desired}));
+        }
+        Deed::Kill => cloud.kill(),
+    }
+}
