@@ -44,6 +44,11 @@ pub(super) async fn failed(
             )
             .hint("another client started a deployment while this one was in progress")
         }
+        Verdict::Rescaled(count) => Error::new(
+            Kind::Conflict,
+            format!("the desired count of service `{service}` was changed to {count} meanwhile"),
+        )
+        .hint("another client, or autoscaling: leave `desired-count` out of deploy.toml to let it be"),
         Verdict::Gone => Error::new(
             Kind::Conflict,
             format!("service `{service}` was deleted while `{definition}` rolled out"),

@@ -47,7 +47,7 @@ impl Pace {
                 return false;
             }
             Verdict::Stalled(_) => STALLED,
-            Verdict::Doubtful(_) | Verdict::Vanished => DOUBTFUL,
+            Verdict::Doubtful(_) | Verdict::Vanished | Verdict::Rescaled(_) => DOUBTFUL,
             _ => CONFIRMED,
         };
         let kind = std::mem::discriminant(verdict);

@@ -52,6 +52,8 @@ pub(super) enum Verdict {
     Vanished,
     /// Somebody else's deployment took over.
     Superseded(String),
+    /// Somebody else changed the desired count; or an old read.
+    Rescaled(i32),
     /// The service was deleted.
     Gone,
 }
@@ -100,6 +102,7 @@ fn in_place(service: &Service, task_definition: &str, desired: i32) -> Verdict {
         "FAILED" => Verdict::Failed(primary.reason.clone()),
         "IN_PROGRESS" => Verdict::Continue,
         _ if counts && service.deployments.len() == 1 => Verdict::Succeeded,
+        _ if service.desired != desired => Verdict::Rescaled(service.desired),
         _ => Verdict::Continue,
     }
 }
@@ -321,7 +324,7 @@ mod tests {
         };
         assert_eq!(judge(&goal, &scaled(3, 3)), Verdict::Succeeded);
         assert_eq!(judge(&goal, &scaled(3, 1)), Verdict::Continue);
-        assert_eq!(judge(&goal, &scaled(1, 1)), Verdict::Continue, "a read from before the call");
+        assert_eq!(judge(&goal, &scaled(1, 1)), Verdict::Rescaled(1), "or a read from before the call");
         let other = snapshot(vec![primary("ecs-svc/9", 50, "COMPLETED")], None);
         assert_eq!(judge(&goal, &other), Verdict::Superseded("td-of-ecs-svc/9".to_owned()));
     }

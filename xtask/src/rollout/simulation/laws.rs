@@ -116,6 +116,7 @@ fn verdict(scenario: &Scenario, truth: &Truth, cloud: &Cloud, end: &End) -> Resu
             truth.superseded || truth.stopped || in_the_dark(scenario),
             "superseded, but nobody interfered",
         ),
+        Verdict::Rescaled(_) => must(truth.disturbed, "rescaled, but nobody interfered"),
         Verdict::Gone => must(truth.deleted, "gone, but nobody deleted it"),
         Verdict::Continue => {
             let patience = 30.0
@@ -136,7 +137,8 @@ fn verdict(scenario: &Scenario, truth: &Truth, cloud: &Cloud, end: &End) -> Resu
 /// Whether service deployments cannot be read, and what is left, AWS's words and what was there before the
 /// call, is missing or old.
 fn in_the_dark(scenario: &Scenario) -> bool {
-    !scenario.records && (!scenario.rules.reasons || scenario.stale > 0.0)
+    let records = scenario.records && scenario.rules.listed_after < 20.0;
+    !records && (!scenario.rules.reasons || scenario.stale > 0.0)
 }
 
 /// Four calls a second, with at most four at once.
