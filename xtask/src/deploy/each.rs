@@ -1,6 +1,6 @@
 //! One service: its task definition, the one call, and the rollout that it starts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::{Deployed, Options};
@@ -13,7 +13,7 @@ use crate::git::Commit;
 use crate::push::PushedImage;
 use crate::register::{self, Registered};
 use crate::render;
-use crate::rollout::{self, Known, Watch};
+use crate::rollout::{self, Watch};
 use crate::service::{self, Change, Conflict};
 use crate::world::{self, CurrentService, World};
 
@@ -116,8 +116,12 @@ impl Run<'_> {
     ) -> Result<Deployed> {
         let Self { aws, cluster, events, .. } = *self;
         let before = match change {
-            Change::None => None,
-            change => rollout::known(aws, cluster, &wanted.name, cannot_be_ours(change)).await?,
+            Change::Create => rollout::known(aws, cluster, &wanted.name).await?,
+            Change::Update(changes) if changes.starts_deployment() => {
+                rollout::known(aws, cluster, &wanted.name).await?
+            }
+            // It goes along with the rollout in progress, if there is one: any record may be that one's.
+            _ => Some(BTreeSet::new()),
         };
         let answer = service::apply(aws, cluster, wanted, change, registered, network, events).await?;
         let was = current.map(|current| &current.service);
@@ -133,15 +137,6 @@ impl Run<'_> {
         let watch = Watch { cluster, service: &wanted.name, registered, start, before, timeout, crash_limit };
         let running = rollout::watch(aws, &watch, events).await?;
         Ok(deployed(wanted, registered, answer.is_some(), running))
-    }
-}
-
-/// A change that starts no deployment goes along with the one in progress, if there is one.
-fn cannot_be_ours(change: &Change) -> Known {
-    match change {
-        Change::Update(changes) if changes.starts_deployment() => Known::All,
-        Change::Create => Known::All,
-        _ => Known::Finished,
     }
 }
 

@@ -7,6 +7,7 @@
 mod check;
 mod choose;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_ecs::types::Service;
@@ -17,7 +18,7 @@ use crate::error::{Error, Kind, Result, bug};
 use crate::event::{Done, Events, Phase};
 use crate::live::{self, Record};
 use crate::register::{Registered, short};
-use crate::rollout::{self, Known, Watch};
+use crate::rollout::{self, Watch};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -173,12 +174,11 @@ async fn carry_out(
     change: choose::Change,
     events: &Events,
 ) -> Result<i32> {
-    let which = match change {
-        choose::Change::Update { .. } => Known::All,
+    let before = match change {
+        choose::Change::Update { .. } => rollout::known(aws, request.cluster, request.service).await?,
         // ECS is on its way there: the rollout in progress is the one to follow.
-        choose::Change::Follow | choose::Change::None => Known::Finished,
+        choose::Change::Follow | choose::Change::None => Some(BTreeSet::new()),
     };
-    let before = rollout::known(aws, request.cluster, request.service, which).await?;
     let answer = match change {
         choose::Change::Update { force } => Some(update(aws, request, target, force, events).await?),
         choose::Change::Follow | choose::Change::None => None,

@@ -8,15 +8,6 @@ use aws_sdk_ecs::types::{CreatedAt, ServiceDeploymentBrief};
 use crate::aws::{Aws, fault};
 use crate::error::Result;
 
-/// Which service deployments cannot be ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
-    /// All that are there before our call.
-    All,
-    /// Those that are over: the one in progress is the one to follow.
-    Finished,
-}
-
 /// An entry of ListServiceDeployments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Listed {
@@ -26,26 +17,16 @@ pub(super) struct Listed {
     pub(super) revision: String,
     /// Milliseconds since 1970.
     pub(super) created_ms: i64,
-    /// Whether it is over.
-    pub(super) finished: bool,
 }
 
-/// ARNs of the service deployments that cannot be ours; `None` if listing them is denied: then
-/// the service's own words have to do.
+/// ARNs of the service deployments that are there before our call and so cannot be ours; `None` if
+/// listing them is denied: then the service's own words have to do.
 ///
 /// # Errors
 /// The call failed for another reason.
-pub async fn known(
-    aws: &Aws,
-    cluster: &str,
-    service: &str,
-    which: Known,
-) -> Result<Option<BTreeSet<String>>> {
-    let Some(mut listed) = list(aws, cluster, service, None).await? else { return Ok(None) };
-    if which == Known::Finished {
-        listed.retain(|one| one.finished);
-    }
-    Ok(Some(listed.into_iter().map(|one| one.arn).collect()))
+pub async fn known(aws: &Aws, cluster: &str, service: &str) -> Result<Option<BTreeSet<String>>> {
+    let listed = list(aws, cluster, service, None).await?;
+    Ok(listed.map(|listed| listed.into_iter().map(|one| one.arn).collect()))
 }
 
 /// How far apart AWS may write the creation of a deployment and of its record, in milliseconds.
@@ -116,7 +97,6 @@ fn listed(brief: &ServiceDeploymentBrief) -> Option<Listed> {
         arn: brief.service_deployment_arn()?.to_owned(),
         revision: brief.target_service_revision_arn()?.to_owned(),
         created_ms: brief.created_at().and_then(|at| at.to_millis().ok())?,
-        finished: brief.finished_at().is_some(),
     })
 }
 
@@ -144,7 +124,7 @@ mod tests {
     use super::*;
 
     fn one(name: &str, created_ms: i64) -> Listed {
-        Listed { arn: name.to_owned(), revision: format!("rev-{name}"), created_ms, finished: false }
+        Listed { arn: name.to_owned(), revision: format!("rev-{name}"), created_ms }
     }
 
     #[test]

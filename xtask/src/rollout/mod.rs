@@ -21,6 +21,6 @@ mod verdict;
 mod watch;
 
 pub use crash::crashes;
-pub use find::{Known, known};
+pub use find::known;
 pub use start::{Start, start};
 pub use watch::{Watch, watch};

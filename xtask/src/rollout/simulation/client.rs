@@ -156,9 +156,7 @@ fn listed(frame: &Frame, at: f64, after: f64) -> Vec<Listed> {
     frame.listed.iter().filter(there).cloned().collect()
 }
 
-/// What the client knows before its call: ARNs of those that are there, or of those that are over.
-pub(super) fn known(frame: &Frame, at: f64, after: f64, finished: bool) -> BTreeSet<String> {
-    let over: BTreeSet<&String> =
-        frame.listed.iter().filter(|one| one.finished || !finished).map(|one| &one.arn).collect();
-    listed(frame, at, after).into_iter().map(|one| one.arn).filter(|arn| over.contains(arn)).collect()
+/// What the client knows before its call: ARNs of those that are there.
+pub(super) fn known(frame: &Frame, at: f64, after: f64) -> BTreeSet<String> {
+    listed(frame, at, after).into_iter().map(|one| one.arn).collect()
 }

@@ -28,7 +28,7 @@ impl Frame {
         let listed = |one: &ServiceDeployment| {
             let arn = ecs.service_deployment_arn(service, &one.id);
             let revision = ecs.revision_arn(service, &one.target);
-            Listed { arn, revision, created_ms: millis(one.created_at), finished: one.finished_at.is_some() }
+            Listed { arn, revision, created_ms: millis(one.created_at) }
         };
         Self {
             service: Some(service_of(ecs, service)),

@@ -1,5 +1,7 @@
 //! One rollout from its seed.
 
+use std::collections::BTreeSet;
+
 use local_aws::state::ecs::deployment::Rollout;
 use serde_json::json;
 
@@ -113,7 +115,7 @@ fn call<'s>(scenario: &'s Scenario, cloud: &mut Cloud, rng: &mut Rng) -> Option<
     let following = scenario.kind == Kind::Follow;
     let frame = cloud.seen_at(asked);
     let previous = frame.service.iter().flat_map(|service| service.deployments.clone()).collect::<Vec<_>>();
-    let before = known(&frame, asked, scenario.rules.listed_after, following);
+    let before = if following { BTreeSet::new() } else { known(&frame, asked, scenario.rules.listed_after) };
     let mut desired = scenario.desired;
     match scenario.kind {
         Kind::Create => {
