@@ -200,12 +200,38 @@ pub(super) struct Deployment {
     pub(super) minimum_healthy_percent: Option<i64>,
     /// Tasks that may run at once, in percent of the desired count. Default: 200.
     pub(super) maximum_percent: Option<i64>,
-    /// Whether ECS stops a rollout whose tasks fail, and rolls back. Default: true.
-    pub(super) circuit_breaker: Option<bool>,
+    /// Whether ECS stops a rollout whose tasks fail, and rolls back; or when it does. Default: true.
+    pub(super) circuit_breaker: Option<CircuitBreaker>,
     /// Tasks that may start and die alike before the rollout is stopped and rolled back; 0 never stops it. Default: 3.
     pub(super) crash_limit: Option<i64>,
     /// Minutes to wait for the rollout. Default: 20.
     pub(super) timeout_minutes: Option<i64>,
+}
+
+/// The deployment circuit breaker.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum CircuitBreaker {
+    /// On with rollback, or off.
+    Switch(bool),
+    /// On, and when it stops a rollout.
+    Tuned(Breaker),
+}
+
+/// When the circuit breaker stops a rollout, and what then.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Breaker {
+    /// Whether it goes back to the last revision that worked. Default: true.
+    pub(super) rollback: Option<bool>,
+    /// At so many failed tasks.
+    pub(super) threshold: Option<i64>,
+    /// At so many failed tasks in percent of the desired count, at least 3 and at most 200 of them. Default: 50.
+    pub(super) threshold_percent: Option<i64>,
+    /// The same, with neither lower nor upper bound.
+    pub(super) threshold_unbounded_percent: Option<i64>,
+    /// Whether a task that becomes healthy sets the count back to 0. Default: true.
+    pub(super) reset_on_healthy_task: Option<bool>,
 }
 
 /// CloudWatch Logs.

@@ -117,12 +117,37 @@ pub struct Deployment {
     pub minimum_healthy_percent: Option<u32>,
     /// Percent of the desired count, where the file says so.
     pub maximum_percent: Option<u32>,
-    /// Stop and roll back when tasks fail, where the file says so.
-    pub circuit_breaker: Option<bool>,
+    /// When ECS stops a rollout whose tasks fail, where the file says so.
+    pub circuit_breaker: Option<CircuitBreaker>,
     /// How long to wait for the rollout.
     pub timeout: std::time::Duration,
     /// How often tasks may die alike before the rollout is stopped; `None` never stops it.
     pub crash_limit: Option<u32>,
+}
+
+/// The deployment circuit breaker, as far as the file speaks of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CircuitBreaker {
+    /// Whether it watches.
+    pub enable: bool,
+    /// Whether ECS then rolls back.
+    pub rollback: bool,
+    /// At how many failed tasks.
+    pub threshold: Option<Threshold>,
+    /// Whether a task that becomes healthy sets the count back to 0.
+    pub reset_on_healthy_task: Option<bool>,
+}
+
+/// How many failed tasks trip the circuit breaker.
+/// Source: Amazon ECS API Reference, ThresholdConfiguration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threshold {
+    /// So many.
+    Count(u32),
+    /// Percent of the desired count, at least 3 and at most 200.
+    Percent(u32),
+    /// Percent of the desired count.
+    UnboundedPercent(u32),
 }
 
 /// A CloudWatch log group.

@@ -79,6 +79,14 @@ impl<'s> Checker<'s> {
         })
     }
 
+    /// The JSON types of a schema and of all that it chooses from.
+    fn all_types(&self, schema: &'s Json) -> Vec<&'s str> {
+        let choices = schema["anyOf"].as_array();
+        let nested =
+            choices.into_iter().flatten().flat_map(|choice| self.all_types(self.resolve(choice)));
+        types(schema).into_iter().chain(nested).collect()
+    }
+
     /// The words of a closed set of strings.
     fn words(&self, schema: &'s Json) -> Option<Vec<&'s str>> {
         if let Some(words) = schema["enum"].as_array() {
@@ -119,9 +127,7 @@ impl<'s> Checker<'s> {
     }
 
     fn wrong_type(&mut self, value: &Spanned<DeValue<'_>>, schema: &'s Json, key: &str) {
-        let choices = schema["anyOf"].as_array();
-        let mut wanted: Vec<&str> = types(schema);
-        wanted.extend(choices.into_iter().flatten().flat_map(|choice| types(self.resolve(choice))));
+        let mut wanted = self.all_types(schema);
         wanted.retain(|kind| *kind != "null");
         wanted.dedup();
         let wanted: Vec<_> = wanted.iter().map(|kind| toml_word(kind)).collect();

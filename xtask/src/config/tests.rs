@@ -57,6 +57,10 @@ rejected! {
     word_unknown: "port = 3000" => "port = 3000\ndepends-on = { other = \"STARTED\" }";
     dependency_unknown: "port = 3000" => "port = 3000\ndepends-on = { ap = \"START\" }";
     dependency_circle: "port = 3000" => "port = 3000\ndepends-on = { app = \"START\" }";
+    threshold_given_twice: "cpu = 256" => "cpu = 256\ndeployment.circuit-breaker = { threshold = 3, threshold-percent = 50 }";
+    threshold_of_nothing: "cpu = 256" => "cpu = 256\ndeployment.circuit-breaker = { threshold = 0 }";
+    breaker_of_another_type: "cpu = 256" => "cpu = 256\ndeployment.circuit-breaker = \"on\"";
+    breaker_with_an_unknown_key: "cpu = 256" => "cpu = 256\ndeployment.circuit-breaker = { treshold = 3 }";
     port_out_of_range: "port = 3000" => "port = 70000";
     two_ways_to_say_ports: "port = 3000" => "port = 3000\nports = [3001]";
     same_port_twice: "port = 3000" => "port = 3000\n[service.web.container.two]\nimage = \"server\"\nport = 3000";

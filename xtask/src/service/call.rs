@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use aws_sdk_ecs::types::{
     AssignPublicIp, AwsVpcConfiguration, DeploymentCircuitBreaker, DeploymentConfiguration, LaunchType,
-    NetworkConfiguration, PropagateTags, Service, Tag,
+    NetworkConfiguration, PropagateTags, Service, Tag, ThresholdConfiguration, ThresholdType,
 };
 
 use super::decide::{Change, Changes, count};
 use crate::aws::{Aws, OURS, fault};
-use crate::config;
+use crate::config::{self, service::Threshold};
 use crate::ensure::Network;
 use crate::error::{Result, bug};
 use crate::event::{Done, Events, Phase};
@@ -58,7 +58,7 @@ async fn create(
     let deployment = DeploymentConfiguration::builder()
         .minimum_healthy_percent(declared.minimum_healthy_percent.map_or(100, count))
         .maximum_percent(declared.maximum_percent.map_or(200, count))
-        .deployment_circuit_breaker(breaker(declared.circuit_breaker.unwrap_or(true)))
+        .deployment_circuit_breaker(breaker(declared.circuit_breaker.as_ref(), None))
         .build();
     let call = aws
         .ecs
@@ -150,9 +150,36 @@ fn network_configuration(network: &Network) -> Result<NetworkConfiguration> {
     Ok(NetworkConfiguration::builder().awsvpc_configuration(vpc.build().map_err(bug)?).build())
 }
 
-/// With rollback: a breaker that only stops leaves a service without tasks.
-pub(super) fn breaker(enable: bool) -> DeploymentCircuitBreaker {
-    DeploymentCircuitBreaker::builder().enable(enable).rollback(enable).build()
+/// The circuit breaker that the file declares; on with rollback where it says nothing, since one that only
+/// stops leaves a service without tasks. Thresholds that were set by hand stay.
+pub(super) fn breaker(
+    declared: Option<&config::service::CircuitBreaker>,
+    now: Option<&DeploymentCircuitBreaker>,
+) -> DeploymentCircuitBreaker {
+    let (enable, rollback) = declared.map_or((true, true), |declared| (declared.enable, declared.rollback));
+    let mut breaker = now.cloned().unwrap_or_else(|| DeploymentCircuitBreaker::builder().build());
+    (breaker.enable, breaker.rollback) = (enable, rollback);
+    // What is said to be AWS's default needs no word where AWS answers with none.
+    let reset = declared.and_then(|declared| declared.reset_on_healthy_task);
+    if reset.is_some_and(|reset| breaker.reset_on_healthy_task.unwrap_or(true) != reset) {
+        breaker.reset_on_healthy_task = reset;
+    }
+    let threshold = declared.and_then(|declared| declared.threshold);
+    let default = threshold == Some(Threshold::Percent(50)) && breaker.threshold_configuration.is_none();
+    if let Some(threshold) = threshold.filter(|_| !default).and_then(configuration) {
+        breaker.threshold_configuration = Some(threshold);
+    }
+    breaker
+}
+
+/// `None` cannot be: both members are there.
+fn configuration(threshold: Threshold) -> Option<ThresholdConfiguration> {
+    let (kind, value) = match threshold {
+        Threshold::Count(value) => (ThresholdType::Count, value),
+        Threshold::Percent(value) => (ThresholdType::BoundedPercent, value),
+        Threshold::UnboundedPercent(value) => (ThresholdType::UnboundedPercent, value),
+    };
+    ThresholdConfiguration::builder().r#type(kind).value(count(value)).build().ok()
 }
 
 fn tags(wanted: &config::service::Service) -> Vec<Tag> {

@@ -196,11 +196,9 @@ fn deployment_configuration(
     next.minimum_healthy_percent =
         declared.minimum_healthy_percent.map(count).or(now.minimum_healthy_percent);
     next.maximum_percent = declared.maximum_percent.map(count).or(now.maximum_percent);
-    if let Some(on) = declared.circuit_breaker {
-        // Thresholds that were set by hand stay.
-        let mut breaker = now.deployment_circuit_breaker.clone().unwrap_or_else(|| super::call::breaker(on));
-        (breaker.enable, breaker.rollback) = (on, on);
-        next.deployment_circuit_breaker = Some(breaker);
+    if let Some(declared) = &declared.circuit_breaker {
+        let now = now.deployment_circuit_breaker.as_ref();
+        next.deployment_circuit_breaker = Some(super::call::breaker(Some(declared), now));
     }
     (next != now).then_some(next)
 }
@@ -321,6 +319,23 @@ mod tests {
         assert!(
             sent.deployment_circuit_breaker().is_some_and(|breaker| breaker.enable() && breaker.rollback())
         );
+    }
+
+    #[test]
+    fn a_breaker_is_changed_where_it_is_not_what_the_file_says() {
+        let breaker = |words: &str| format!("deployment = {{ circuit-breaker = {words} }}");
+        for same in ["true", "{ }", "{ threshold-percent = 50, reset-on-healthy-task = true }"] {
+            assert_eq!(words(decided(&breaker(same), steady(), false)), "None", "{same}");
+        }
+        let sent = |words: &str| match decided(&breaker(words), steady(), false) {
+            Ok(Change::Update(changes)) => changes.deployment.and_then(|sent| sent.deployment_circuit_breaker),
+            other => panic!("{other:?}"),
+        };
+        let counted = sent("{ threshold = 5, rollback = false }").expect("it is sent");
+        let threshold = counted.threshold_configuration().expect("it has a threshold");
+        assert_eq!((threshold.r#type().as_str(), threshold.value()), ("COUNT", 5));
+        assert_eq!((counted.enable(), counted.rollback()), (true, false));
+        assert!(sent("false").is_some_and(|off| !off.enable() && !off.rollback()));
     }
 
     #[test]

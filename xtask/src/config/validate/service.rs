@@ -11,8 +11,8 @@ use crate::config::limits;
 use crate::config::problem::nearest;
 use crate::config::raw;
 use crate::config::service::{
-    Container, ContainerImage, Deployment, Ingress, LogGroup, Security, SecurityGroup, Service, Source,
-    Subnets,
+    CircuitBreaker, Container, ContainerImage, Deployment, Ingress, LogGroup, Security, SecurityGroup,
+    Service, Source, Subnets, Threshold,
 };
 use crate::config::source::Path;
 
@@ -304,9 +304,42 @@ fn deployment(check: &mut Check<'_>, at: &Path, table: &raw::Deployment) -> Depl
         crash_limit: (crash_limit > 0).then_some(crash_limit),
         minimum_healthy_percent: minimum,
         maximum_percent: maximum,
-        circuit_breaker: table.circuit_breaker,
+        circuit_breaker: circuit_breaker(check, &at.at("circuit-breaker"), table.circuit_breaker.as_ref()),
         timeout: Duration::from_secs(minutes * 60),
     }
+}
+
+fn circuit_breaker(
+    check: &mut Check<'_>,
+    at: &Path,
+    declared: Option<&raw::CircuitBreaker>,
+) -> Option<CircuitBreaker> {
+    let table = match declared? {
+        raw::CircuitBreaker::Tuned(table) => table,
+        raw::CircuitBreaker::Switch(on) => {
+            let (enable, rollback) = (*on, *on);
+            return Some(CircuitBreaker { enable, rollback, threshold: None, reset_on_healthy_task: None });
+        }
+    };
+    let kinds: [(&str, Option<i64>, fn(u32) -> Threshold); 3] = [
+        ("threshold", table.threshold, Threshold::Count),
+        ("threshold-percent", table.threshold_percent, Threshold::Percent),
+        ("threshold-unbounded-percent", table.threshold_unbounded_percent, Threshold::UnboundedPercent),
+    ];
+    let mut declared = kinds.iter().filter(|(_, value, _)| value.is_some());
+    let threshold = declared.next().and_then(|(key, value, kind)| {
+        check.optional(&at.at(key), *value, 1..=i64::from(i32::MAX)).map(kind)
+    });
+    if let Some((key, ..)) = declared.next() {
+        let help = "one of `threshold`, `threshold-percent` and `threshold-unbounded-percent`".to_owned();
+        check.key(&at.at(key), "the threshold is given twice", "", [help]);
+    }
+    Some(CircuitBreaker {
+        enable: true,
+        rollback: table.rollback.unwrap_or(true),
+        threshold,
+        reset_on_healthy_task: table.reset_on_healthy_task,
+    })
 }
 
 fn subnets(check: &mut Check<'_>, at: &Path, subnets: Option<raw::Subnets>) -> Subnets {
