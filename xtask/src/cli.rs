@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::local::Instance;
 use crate::logs::Since;
 use crate::report::{Color, Format, Style, Verbosity};
+use crate::rollout;
 use crate::service::Conflict;
 use crate::workspace::Workspace;
 
@@ -122,6 +123,22 @@ pub struct Deploy {
     /// What to do when another rollout of the service is in progress
     #[arg(long, value_enum, default_value_t, value_name = "ACTION")]
     pub on_conflict: OnConflict,
+    /// When the run ends well
+    #[arg(long, value_enum, default_value_t, value_name = "MOMENT")]
+    pub until: Until,
+    /// On Ctrl-C or SIGTERM, stop the rollout and roll it back; otherwise it goes on
+    #[arg(long)]
+    pub rollback_on_interrupt: bool,
+}
+
+/// `--until`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Until {
+    /// ECS calls the rollout successful: the old tasks are gone, alarms and bake time are over
+    #[default]
+    Successful,
+    /// The new revision alone takes traffic; ECS may still roll it back
+    Serving,
 }
 
 /// Where to look.
@@ -202,6 +219,15 @@ pub enum OnConflict {
     Wait,
     /// Start this one; ECS then stops the other
     Supersede,
+}
+
+impl From<Until> for rollout::Until {
+    fn from(until: Until) -> Self {
+        match until {
+            Until::Successful => Self::Successful,
+            Until::Serving => Self::Serving,
+        }
+    }
 }
 
 impl From<OnConflict> for Conflict {

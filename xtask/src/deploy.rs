@@ -16,10 +16,11 @@ use crate::ensure;
 use crate::error::{Error, Result, bug};
 use crate::event::{Done, Events, Phase};
 use crate::git;
+use crate::interrupt::Interrupts;
 use crate::plan::{self, Plan};
 use crate::push::{self, PushedImage};
+use crate::rollout::Until;
 use crate::service::Conflict;
-
 use crate::world::{self, World};
 use each::Run;
 
@@ -32,6 +33,8 @@ pub struct Options {
     pub conflict: Conflict,
     /// How long to wait, instead of what the file says.
     pub timeout: Option<Duration>,
+    /// When a rollout has gone well.
+    pub until: Until,
 }
 
 /// How a service ended up.
@@ -44,6 +47,8 @@ pub struct Deployed {
     pub task_definition: String,
     /// Whether this run changed it.
     pub changed: bool,
+    /// Whether the rollout has ended; with `--until serving`, ECS may still roll it back.
+    pub complete: bool,
     /// Tasks that run.
     pub running: i32,
 }
@@ -58,6 +63,7 @@ pub async fn deploy(
     build: &BuildContext,
     config: &Config,
     options: Options,
+    interrupts: &Interrupts,
     events: &Events,
 ) -> Result<Vec<Result<Deployed>>> {
     // What is there is held against the file while the images are built: a contradiction ends both.
@@ -82,6 +88,7 @@ pub async fn deploy(
             images: &images,
             commit: commit.as_ref(),
             options,
+            interrupts,
             events,
         };
         async move { run.service(service, network.ok_or_else(|| bug("a service without a network"))?).await }

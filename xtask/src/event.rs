@@ -1,7 +1,6 @@
 //! What happens, as data. Steps emit events; `report` alone renders them.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -106,6 +105,13 @@ pub enum Event {
         /// The text.
         message: String,
     },
+    /// The user is asked something; nothing else is written until it is answered.
+    Asked {
+        /// The text.
+        question: String,
+    },
+    /// The question is answered, or does not matter any more.
+    Answered,
     /// Something is probably not as the user wants it.
     Warning {
         /// The text.
@@ -121,7 +127,7 @@ fn as_millis<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result
 #[derive(Clone, Debug)]
 pub struct Events {
     sender: mpsc::UnboundedSender<Event>,
-    service_touched: Arc<AtomicBool>,
+    under_way: Arc<Mutex<Vec<String>>>,
 }
 
 impl Events {
@@ -129,7 +135,7 @@ impl Events {
     #[must_use]
     pub fn channel() -> (Self, mpsc::UnboundedReceiver<Event>) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        (Self { sender, service_touched: Arc::default() }, receiver)
+        (Self { sender, under_way: Arc::default() }, receiver)
     }
 
     /// Sends one event. Nobody listening is fine: the run's outcome does not depend on it.
@@ -141,17 +147,26 @@ impl Events {
     #[must_use]
     pub fn start(&self, phase: Phase, subject: impl Into<String>) -> Running {
         let step = Step { phase, subject: subject.into() };
-        if phase == Phase::Service {
-            self.service_touched.store(true, Ordering::Relaxed);
-        }
         self.emit(Event::Started { step: step.clone() });
         Running { events: self.clone(), step, began: std::time::Instant::now(), ended: false }
     }
 
-    /// Whether a service may have been changed: what an interruption leaves behind.
+    /// Says that something begins which goes on without this run, until the handle is dropped.
     #[must_use]
-    pub fn service_touched(&self) -> bool {
-        self.service_touched.load(Ordering::Relaxed)
+    pub fn goes_on(&self, what: impl Into<String>) -> UnderWay {
+        let what = what.into();
+        self.all_under_way().push(what.clone());
+        UnderWay { events: self.clone(), what }
+    }
+
+    /// What an interruption would leave behind.
+    #[must_use]
+    pub fn under_way(&self) -> Vec<String> {
+        self.all_under_way().clone()
+    }
+
+    fn all_under_way(&self) -> MutexGuard<'_, Vec<String>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells the user something.
@@ -162,6 +177,22 @@ impl Events {
     /// Warns the user.
     pub fn warn(&self, message: impl Into<String>) {
         self.emit(Event::Warning { message: message.into() });
+    }
+}
+
+/// Something that goes on without this run.
+#[derive(Debug)]
+pub struct UnderWay {
+    events: Events,
+    what: String,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let mut all = self.events.all_under_way();
+        if let Some(index) = all.iter().position(|what| *what == self.what) {
+            all.remove(index);
+        }
     }
 }
 

@@ -11,6 +11,7 @@ pub mod ensure;
 pub mod error;
 pub mod event;
 pub mod git;
+pub mod interrupt;
 pub mod live;
 pub mod local;
 pub mod logs;

@@ -5,20 +5,29 @@ mod local;
 mod look;
 mod target;
 
-use crate::cli::{Cli, Command};
+use tokio::task::JoinHandle;
+
+use crate::cli::{Cli, Command, Local};
 use crate::error::{Error, Kind, Result};
 use crate::event::Events;
-use crate::report;
+use crate::interrupt::{self, Interrupts, Policy};
+use crate::report::{self, Style};
 
 /// Runs the command and returns the exit code.
 pub async fn run(cli: Cli) -> u8 {
     let style = cli.global.style();
     let (events, receiver) = Events::channel();
     let renderer = tokio::spawn(report::render(style, receiver));
-    let result = tokio::select! {
-        result = command(&cli, &events) => result,
-        () = interrupted(&cli.command) => Err(interruption(&events)),
+    let (interrupts, listener) = listen(&cli, style, &events);
+    let result = {
+        let mut command = std::pin::pin!(command(&cli, &interrupts, &events));
+        tokio::select! {
+            result = &mut command => result,
+            () = interrupts.leave() => Err(interruption(&events)),
+        }
     };
+    listener.abort();
+    drop(listener.await);
     // The last sender goes, the renderer ends; only then the outcome is shown.
     drop(events);
     drop(renderer.await);
@@ -34,9 +43,9 @@ pub async fn run(cli: Cli) -> u8 {
     }
 }
 
-async fn command(cli: &Cli, events: &Events) -> Result<serde_json::Value> {
+async fn command(cli: &Cli, interrupts: &Interrupts, events: &Events) -> Result<serde_json::Value> {
     match &cli.command {
-        Command::Deploy(flags) => deploy::run(&cli.global, flags, events).await,
+        Command::Deploy(flags) => deploy::run(&cli.global, flags, interrupts, events).await,
         Command::Status(flags) => look::status(&cli.global, flags, events).await,
         Command::Logs(flags) => look::logs(&cli.global, flags, events).await,
         Command::Rollback(flags) => look::rollback(&cli.global, flags, events).await,
@@ -54,20 +63,24 @@ const fn name(command: &Command) -> &'static str {
     }
 }
 
-/// Ctrl-C; the control plane in the foreground has its own way to stop.
-async fn interrupted(command: &Command) {
-    if matches!(command, Command::Local(crate::cli::Local::Serve { .. }))
-        || tokio::signal::ctrl_c().await.is_err()
-    {
-        std::future::pending::<()>().await;
-    }
+/// The control plane in the foreground has its own way to stop.
+fn listen(cli: &Cli, style: Style, events: &Events) -> (Interrupts, JoinHandle<()>) {
+    let policy = match &cli.command {
+        Command::Local(Local::Serve { .. }) => return (Interrupts::never(), tokio::spawn(async {})),
+        Command::Deploy(deploy) if deploy.rollback_on_interrupt => Policy::RollBack,
+        Command::Deploy(_) if style.can_ask() => Policy::Ask,
+        _ => Policy::Leave,
+    };
+    interrupt::listen(policy, events.clone())
 }
 
 fn interruption(events: &Events) -> Error {
     let error = Error::new(Kind::Interrupted, "interrupted");
-    if events.service_touched() {
-        error.hint("a rollout that had begun goes on without this command: run it again to follow it")
-    } else {
-        error.hint("no service was changed")
+    let under_way = events.under_way();
+    if under_way.is_empty() {
+        return error.hint("no service was changed");
     }
+    error.hint(format!("{} goes on without this command", under_way.join(", "))).hint(
+        "to follow it, run the same again; `cargo xtask status` shows it, `cargo xtask rollback` goes back",
+    )
 }

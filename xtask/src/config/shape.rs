@@ -82,8 +82,7 @@ impl<'s> Checker<'s> {
     /// The JSON types of a schema and of all that it chooses from.
     fn all_types(&self, schema: &'s Json) -> Vec<&'s str> {
         let choices = schema["anyOf"].as_array();
-        let nested =
-            choices.into_iter().flatten().flat_map(|choice| self.all_types(self.resolve(choice)));
+        let nested = choices.into_iter().flatten().flat_map(|choice| self.all_types(self.resolve(choice)));
         types(schema).into_iter().chain(nested).collect()
     }
 

@@ -7,13 +7,14 @@ use super::{Deployed, Options};
 use crate::aws::Aws;
 use crate::config::service::Service;
 use crate::ensure::Network;
-use crate::error::{Kind, Result};
-use crate::event::Events;
+use crate::error::{Error, Kind, Result};
+use crate::event::{Events, UnderWay};
 use crate::git::Commit;
+use crate::interrupt::Interrupts;
 use crate::push::PushedImage;
 use crate::register::{self, Registered};
 use crate::render;
-use crate::rollout::{self, Watch};
+use crate::rollout::{self, Until, Watch, Watched};
 use crate::service::{self, Change, Conflict};
 use crate::world::{self, CurrentService, World};
 
@@ -26,6 +27,7 @@ pub(super) struct Run<'a> {
     pub(super) images: &'a BTreeMap<String, PushedImage>,
     pub(super) commit: Option<&'a Commit>,
     pub(super) options: Options,
+    pub(super) interrupts: &'a Interrupts,
     pub(super) events: &'a Events,
 }
 
@@ -123,24 +125,51 @@ impl Run<'_> {
             // It goes along with the rollout in progress, if there is one: any record may be that one's.
             _ => Some(BTreeSet::new()),
         };
+        if self.interrupts.rolls_back() {
+            let message = format!("interrupted: service `{}` was not changed", wanted.name);
+            return Err(Error::new(Kind::Interrupted, message));
+        }
+        let _under_way = self.under_way(wanted, change, registered);
         let answer = service::apply(aws, cluster, wanted, change, registered, network, events).await?;
         let was = current.map(|current| &current.service);
         let now = match (change, answer.as_ref().or(was)) {
             (Change::None, _) | (_, None) => {
-                return Ok(deployed(wanted, registered, false, was.map_or(0, |was| was.running_count())));
+                let running = was.map_or(0, |was| was.running_count());
+                return Ok(deployed(
+                    wanted,
+                    registered,
+                    false,
+                    Watched { running, until: Until::Successful },
+                ));
             }
             (_, Some(now)) => now,
         };
         let start = rollout::start(now, was, &registered.arn);
-        let timeout = self.options.timeout.unwrap_or(wanted.deployment.timeout);
-        let crash_limit = wanted.deployment.crash_limit;
-        let watch = Watch { cluster, service: &wanted.name, registered, start, before, timeout, crash_limit };
-        let running = rollout::watch(aws, &watch, events).await?;
-        Ok(deployed(wanted, registered, answer.is_some(), running))
+        let watch = Watch {
+            before,
+            timeout: self.options.timeout.unwrap_or(wanted.deployment.timeout),
+            crash_limit: wanted.deployment.crash_limit,
+            until: self.options.until,
+            interrupts: self.interrupts.clone(),
+            ..Watch::new(cluster, &wanted.name, registered, start)
+        };
+        let watched = rollout::watch(aws, &watch, events).await?;
+        Ok(deployed(wanted, registered, answer.is_some(), watched))
+    }
+
+    /// What an interruption from here on leaves behind.
+    fn under_way(&self, wanted: &Service, change: &Change, registered: &Registered) -> Option<UnderWay> {
+        let rollout = format!("the rollout of `{}` on service `{}`", registered.short(), wanted.name);
+        (*change != Change::None).then(|| self.events.goes_on(rollout))
     }
 }
 
-fn deployed(wanted: &Service, registered: &Registered, changed: bool, running: i32) -> Deployed {
-    let task_definition = registered.short().to_owned();
-    Deployed { service: wanted.name.clone(), task_definition, changed, running }
+fn deployed(wanted: &Service, registered: &Registered, changed: bool, watched: Watched) -> Deployed {
+    Deployed {
+        service: wanted.name.clone(),
+        task_definition: registered.short().to_owned(),
+        changed,
+        complete: watched.until == Until::Successful,
+        running: watched.running,
+    }
 }

@@ -21,11 +21,13 @@ pub(super) struct Lines {
     style: Style,
     running: Vec<(Step, String)>,
     live_line: bool,
+    /// While the user is asked something: what is to be written after the answer.
+    held: Option<String>,
 }
 
 impl Lines {
     pub(super) fn new(style: Style) -> Self {
-        Self { style, running: Vec::new(), live_line: false }
+        Self { style, running: Vec::new(), live_line: false, held: None }
     }
 
     /// The text to write for an event.
@@ -33,14 +35,26 @@ impl Lines {
         self.track(event);
         let line = self.line(event);
         let mut text = self.clear();
+        if let Event::Asked { question } = event {
+            self.held = Some(String::new());
+            return text + &self.verb("Interrupted", WARN, question).replace('\n', " ");
+        }
+        if *event == Event::Answered {
+            text.push_str(&self.held.take().unwrap_or_default());
+        }
         text.push_str(&line.unwrap_or_default());
+        if let Some(held) = &mut self.held {
+            held.push_str(&text);
+            return String::new();
+        }
         text.push_str(&self.live());
         text
     }
 
     /// The text to write at the end.
     pub(super) fn end(&mut self) -> String {
-        self.clear()
+        let held = self.held.take().map(|held| format!("\n{held}"));
+        self.clear() + &held.unwrap_or_default()
     }
 
     fn track(&mut self, event: &Event) {

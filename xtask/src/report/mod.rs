@@ -69,6 +69,14 @@ impl Style {
     }
 }
 
+impl Style {
+    /// Whether somebody sits there who can answer.
+    #[must_use]
+    pub fn can_ask(&self) -> bool {
+        self.format == Format::Human && self.live && std::io::stdin().is_terminal()
+    }
+}
+
 /// Renders events until their last sender is gone.
 pub async fn render(style: Style, mut events: UnboundedReceiver<Event>) {
     let mut human = human::Lines::new(style);

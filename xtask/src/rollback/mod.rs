@@ -179,6 +179,8 @@ async fn carry_out(
         // ECS is on its way there: the rollout in progress is the one to follow.
         choose::Change::Follow | choose::Change::None => Some(BTreeSet::new()),
     };
+    let _under_way =
+        events.goes_on(format!("the rollout of `{}` on service `{}`", target.short(), request.service));
     let answer = match change {
         choose::Change::Update { force } => Some(update(aws, request, target, force, events).await?),
         choose::Change::Follow | choose::Change::None => None,
@@ -186,8 +188,8 @@ async fn carry_out(
     let start = rollout::start(answer.as_ref().unwrap_or(service), Some(service), &target.arn);
     let Request { cluster, service, timeout, .. } = *request;
     // What is rolled back to is not given up for what it does now: there may be nothing better.
-    let watch = Watch { cluster, service, registered: target, start, before, timeout, crash_limit: None };
-    rollout::watch(aws, &watch, events).await
+    let watch = Watch { before, timeout, crash_limit: None, ..Watch::new(cluster, service, target, start) };
+    Ok(rollout::watch(aws, &watch, events).await?.running)
 }
 
 async fn update(

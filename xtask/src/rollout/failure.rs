@@ -20,17 +20,15 @@ pub(super) async fn failed(
 ) -> Error {
     let definition = watch.registered.short();
     let service = watch.service;
-    let serving = serving(goal, snapshot);
     let error = match &verdict {
         Verdict::Vanished => Error::new(
             Kind::RolledBack,
             format!("`{definition}` left service `{service}` without completing: it was rolled back"),
         )
-        .hint(format!("`{}` serves", serving.unwrap_or("the old revision"))),
+        .hint(serves(goal, snapshot)),
         Verdict::RolledBack(reason) => {
-            let now = serving.unwrap_or("the old revision");
             Error::new(Kind::RolledBack, format!("`{definition}` failed on service `{service}`: {reason}"))
-                .hint(format!("rolled back: `{now}` serves"))
+                .hint(format!("rolled back: {}", serves(goal, snapshot)))
         }
         Verdict::Failed(reason) | Verdict::Stalled(reason) | Verdict::Doubtful(reason) => {
             Error::new(Kind::Failed, format!("`{definition}` failed on service `{service}`: {reason}"))
@@ -87,9 +85,13 @@ fn explained(mut error: Error, card: &Card) -> Error {
     error.detail(card.text())
 }
 
-/// What serves now, if the service's list says something else than our own deployment: it may lag.
-fn serving<'s>(goal: &Goal, snapshot: &'s Snapshot) -> Option<&'s str> {
-    let primary = snapshot.service.as_ref().and_then(Service::primary)?;
-    let ours = matches!(goal, Goal::Deployment { id, .. } if *id == primary.id);
-    (!ours).then(|| short(&primary.task_definition))
+/// What serves now, by its name if the service's list says something else than our own deployment: it
+/// may lag.
+pub(super) fn serves(goal: &Goal, snapshot: &Snapshot) -> String {
+    let primary = snapshot.service.as_ref().and_then(Service::primary);
+    let ours = |id: &str| matches!(goal, Goal::Deployment { id: ours, .. } if ours == id);
+    match primary.filter(|primary| !ours(&primary.id)) {
+        Some(primary) => format!("`{}` serves", short(&primary.task_definition)),
+        None => "the old revision serves".to_owned(),
+    }
 }

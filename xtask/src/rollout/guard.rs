@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use aws_sdk_ecs::types::StopServiceDeploymentStopType;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 
 use super::crash::{self, Death};
 use super::look::Looker;
@@ -68,12 +69,31 @@ impl Guard {
         let cause = words(&death, count);
         self.cause = Some(cause.clone());
         let Some(arn) = looker.pinned() else { return Ok(Guarded::CannotStop(cause)) };
-        let call = aws.ecs.stop_service_deployment().service_deployment_arn(arn);
-        match call.stop_type(StopServiceDeploymentStopType::Rollback).send().await {
-            Ok(_) => Ok(Guarded::Stopped(cause)),
-            Err(error) if fault::refused(&error) => Ok(Guarded::CannotStop(cause)),
-            Err(error) => Err(fault("ecs:StopServiceDeployment", arn, error)),
+        Ok(match stop(aws, arn).await? {
+            Stopped::Yes => Guarded::Stopped(cause),
+            Stopped::Refused(_) => Guarded::CannotStop(cause),
+        })
+    }
+}
+
+/// What ECS says to being asked to stop a rollout.
+pub(super) enum Stopped {
+    /// It stops it, and rolls back.
+    Yes,
+    /// It cannot; in AWS's words.
+    Refused(String),
+}
+
+/// Asks ECS to stop the rollout and roll back.
+pub(super) async fn stop(aws: &Aws, arn: &str) -> Result<Stopped> {
+    let call = aws.ecs.stop_service_deployment().service_deployment_arn(arn);
+    match call.stop_type(StopServiceDeploymentStopType::Rollback).send().await {
+        Ok(_) => Ok(Stopped::Yes),
+        Err(error) if fault::refused(&error) => {
+            let reason = error.message().or(error.code()).unwrap_or("no reason given");
+            Ok(Stopped::Refused(reason.to_owned()))
         }
+        Err(error) => Err(fault("ecs:StopServiceDeployment", arn, error)),
     }
 }
 

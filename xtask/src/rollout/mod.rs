@@ -11,16 +11,19 @@ mod evidence;
 mod failure;
 mod find;
 mod guard;
+mod halt;
 mod look;
 mod pace;
 #[cfg(test)]
 mod simulation;
 mod snapshot;
 mod start;
+mod until;
 mod verdict;
 mod watch;
 
 pub use crash::crashes;
 pub use find::known;
 pub use start::{Start, start};
-pub use watch::{Watch, watch};
+pub use until::Until;
+pub use watch::{Watch, Watched, watch};

@@ -5,14 +5,17 @@ use std::time::{Duration, Instant};
 
 use super::failure::failed;
 use super::guard::{Guard, Guarded};
+use super::halt::Halt;
 use super::look::Looker;
 use super::pace::Pace;
 use super::snapshot::{self, Service, Snapshot};
 use super::start::Start;
+use super::until::{Serving, Until};
 use super::verdict::{Goal, Verdict, judge};
 use crate::aws::Aws;
 use crate::error::{Error, Result};
 use crate::event::{Done, Events, Phase, Running};
+use crate::interrupt::Interrupts;
 use crate::register::Registered;
 
 /// What to watch.
@@ -32,20 +35,52 @@ pub struct Watch<'a> {
     pub timeout: Duration,
     /// How often tasks may die alike before the rollout is stopped; `None` never stops it.
     pub crash_limit: Option<u32>,
+    /// When it ends well.
+    pub until: Until,
+    /// Whether the user wants it rolled back.
+    pub interrupts: Interrupts,
 }
 
-/// Watches until the verdict is in; returns how many tasks run.
+impl<'a> Watch<'a> {
+    /// With everything else as it mostly is.
+    #[must_use]
+    pub fn new(cluster: &'a str, service: &'a str, registered: &'a Registered, start: Start) -> Self {
+        Self {
+            cluster,
+            service,
+            registered,
+            start,
+            before: Some(BTreeSet::new()),
+            timeout: Duration::from_secs(20 * 60),
+            crash_limit: None,
+            until: Until::default(),
+            interrupts: Interrupts::never(),
+        }
+    }
+}
+
+/// How a rollout ended well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// Tasks that run.
+    pub running: i32,
+    /// What was waited for and has come.
+    pub until: Until,
+}
+
+/// Watches until the verdict is in.
 ///
 /// # Errors
 /// The rollout did not succeed (each way has its [`Kind`](crate::error::Kind)), the time is up,
-/// or a call failed for longer than its retries last.
-pub async fn watch(aws: &Aws, watch: &Watch<'_>, events: &Events) -> Result<i32> {
+/// the user interrupted, or a call failed for longer than its retries last.
+pub async fn watch(aws: &Aws, watch: &Watch<'_>, events: &Events) -> Result<Watched> {
     let step = events.start(Phase::Rollout, watch.service);
     let began = Instant::now();
     let mut looker = Looker::new(watch);
     let mut pace = Pace::default();
     let mut teller = Teller { told: None };
     let mut guard = Guard::new();
+    let (mut halt, mut serving) = (Halt::default(), Serving::default());
     loop {
         let snapshot = looker.look(aws, watch, events).await.map_err(lost_sight)?;
         if teller.tell(&looker.goal, &snapshot, &step) {
@@ -61,14 +96,34 @@ pub async fn watch(aws: &Aws, watch: &Watch<'_>, events: &Events) -> Result<i32>
             }
             Guarded::Nothing => judge(&looker.goal, &snapshot).because(guard.cause()),
         };
-        let timed_out = began.elapsed() >= watch.timeout;
+        if watch.interrupts.rolls_back() {
+            halt.ask(aws, &looker, events).await.map_err(lost_sight)?;
+        }
+        let now = began.elapsed();
+        let ended = now >= watch.timeout || pace.holds(&verdict, now) || halt.ends(&verdict);
         match verdict {
+            verdict if halt.wanted() && (ended || verdict == Verdict::Succeeded) => {
+                return Err(halt.outcome(watch, &verdict, &looker.goal, &snapshot));
+            }
             Verdict::Succeeded => return Ok(succeeded(watch, &snapshot, step)),
-            verdict if timed_out || pace.holds(&verdict, began.elapsed()) => {
+            verdict if ended => {
                 return Err(failed(aws, watch, verdict, &looker.goal, &snapshot, events).await);
             }
-            _ => tokio::time::sleep(pace.pause(began.elapsed(), looker.calls)).await,
+            Verdict::Continue
+                if watch.until == Until::Serving && serving.settled(&looker.goal, &snapshot, now) =>
+            {
+                return Ok(serves(watch, &snapshot, step, events));
+            }
+            _ => pause(&watch.interrupts, &halt, pace.pause(now, looker.calls)).await,
         }
+    }
+}
+
+/// An interruption is not kept waiting.
+async fn pause(interrupts: &Interrupts, halt: &Halt, pause: Duration) {
+    tokio::select! {
+        () = tokio::time::sleep(pause) => {}
+        () = interrupts.roll_back(), if !halt.wanted() => {}
     }
 }
 
@@ -124,7 +179,7 @@ fn progress(goal: &Goal, service: &Service, record: Option<&snapshot::Record>) -
     text
 }
 
-fn succeeded(watch: &Watch<'_>, snapshot: &Snapshot, step: Running) -> i32 {
+fn succeeded(watch: &Watch<'_>, snapshot: &Snapshot, step: Running) -> Watched {
     let running = snapshot.service.as_ref().map_or(0, |service| service.running);
     let definition = watch.registered.short();
     let message = match running {
@@ -133,5 +188,16 @@ fn succeeded(watch: &Watch<'_>, snapshot: &Snapshot, step: Running) -> i32 {
         many => format!("{definition} serves, {many} tasks"),
     };
     step.finish(Done::Changed, message);
-    running
+    Watched { running, until: Until::Successful }
+}
+
+/// Ends early, and says what can still happen.
+fn serves(watch: &Watch<'_>, snapshot: &Snapshot, step: Running, events: &Events) -> Watched {
+    let watched = succeeded(watch, snapshot, step);
+    events.note(format!(
+        "the rollout of {} is not complete: ECS may still roll it back (`cargo xtask status {}` shows it)",
+        watch.registered.short(),
+        watch.service
+    ));
+    Watched { until: Until::Serving, ..watched }
 }

@@ -13,6 +13,7 @@ use crate::deploy::{self, Deployed, Options};
 use crate::engine;
 use crate::error::Result;
 use crate::event::{Event, Events};
+use crate::interrupt::Interrupts;
 use crate::local::Instance;
 use crate::reach::{self, Place};
 use crate::target::{LOCAL_REGION, Target};
@@ -22,7 +23,12 @@ use crate::workspace::Workspace;
 ///
 /// # Errors
 /// The file, the machine, or any step of the pipeline.
-pub(super) async fn run(global: &Global, flags: &Deploy, events: &Events) -> Result<serde_json::Value> {
+pub(super) async fn run(
+    global: &Global,
+    flags: &Deploy,
+    interrupts: &Interrupts,
+    events: &Events,
+) -> Result<serde_json::Value> {
     let workspace = Workspace::of(&global.file);
     let mut config = workspace.config(global.style().color)?;
     let engine = engine::connect(events).await?;
@@ -41,8 +47,9 @@ pub(super) async fn run(global: &Global, flags: &Deploy, events: &Events) -> Res
         force: flags.force,
         conflict: flags.on_conflict.into(),
         timeout: flags.timeout.map(Duration::from_secs),
+        until: flags.until.into(),
     };
-    let results = deploy::deploy(&aws, &engine, &build, &config, options, events).await?;
+    let results = deploy::deploy(&aws, &engine, &build, &config, options, interrupts, events).await?;
     let deployed = all_or_first_failure(results, events)?;
     show_places(&aws, &config, instance.as_ref(), &deployed, events).await;
     Ok(json!({ "services": deployed }))

@@ -328,7 +328,9 @@ mod tests {
             assert_eq!(words(decided(&breaker(same), steady(), false)), "None", "{same}");
         }
         let sent = |words: &str| match decided(&breaker(words), steady(), false) {
-            Ok(Change::Update(changes)) => changes.deployment.and_then(|sent| sent.deployment_circuit_breaker),
+            Ok(Change::Update(changes)) => {
+                changes.deployment.and_then(|sent| sent.deployment_circuit_breaker)
+            }
             other => panic!("{other:?}"),
         };
         let counted = sent("{ threshold = 5, rollback = false }").expect("it is sent");

@@ -5,5 +5,6 @@
 mod bad_input;
 mod commands;
 mod deploy;
+mod interrupt;
 mod recovery;
 mod support;

@@ -114,7 +114,8 @@ impl Workspace {
         self.path("local")
     }
 
-    fn command(&self, args: &[&str]) -> std::process::Command {
+    /// The program, to be run in it.
+    pub(crate) fn command(&self, args: &[&str]) -> std::process::Command {
         #[expect(clippy::disallowed_methods, reason = "a test waits for the program")]
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.args(args).arg("--local-dir").arg(self.local_dir()).current_dir(self.dir.path());
