@@ -15,7 +15,6 @@ use crate::engine::Engine;
 use crate::ensure;
 use crate::error::{Error, Result, bug};
 use crate::event::{Done, Events, Phase};
-use crate::git;
 use crate::interrupt::Interrupts;
 use crate::plan::{self, Plan};
 use crate::push::{self, PushedImage};
@@ -71,7 +70,7 @@ pub async fn deploy(
         let world = world::read(aws, config, events).await?;
         plan::plan(config, &world).map(|plan| (world, plan))
     };
-    let commit = async { Ok(git::head(&build.root).await) };
+    let commit = async { Ok(build.commit.clone().await) };
     let (built, (world, plan), commit) =
         tokio::try_join!(build::build_all(build, &config.images, events), planned, commit)?;
     let ((), images, networks) = tokio::try_join!(

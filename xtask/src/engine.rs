@@ -1,6 +1,6 @@
 //! The container engine that builds and pushes: found as the `docker` command finds it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use bollard::query_parameters::ListImagesOptionsBuilder;
@@ -63,6 +63,20 @@ impl Engine {
             Error::new(Kind::Build, "the engine's images cannot be listed").caused_by(text(&e))
         })?;
         Ok(images.into_iter().map(|image| image.id).collect())
+    }
+
+    /// ID of an image with this label.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub(crate) async fn labelled(&self, key: &str, value: &str) -> Result<Option<String>> {
+        let filters = HashMap::from([("label", vec![format!("{key}={value}")])]);
+        let options = ListImagesOptionsBuilder::default().all(true).filters(&filters).build();
+        let images = self.docker.list_images(Some(options)).await;
+        let images = images.map_err(|e| {
+            Error::new(Kind::Build, "the engine's images cannot be listed").caused_by(text(&e))
+        })?;
+        Ok(images.into_iter().next().map(|image| image.id))
     }
 
     /// Whether it is Podman, whose API has no BuildKit.

@@ -1,8 +1,10 @@
 //! Which commit the working tree stands at.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared};
 use tokio::process::Command;
 use xshell::{Shell, cmd};
 
@@ -19,6 +21,15 @@ pub struct Commit {
 pub const COMMIT_TAG: &str = "git-commit";
 /// The tag that says whether the working tree differed from it: `true` or `false`.
 pub const DIRTY_TAG: &str = "git-dirty";
+
+/// The commit, read once and only if somebody asks.
+pub type Head = Shared<BoxFuture<'static, Option<Commit>>>;
+
+/// Reads the commit as soon as it is asked for; see [`head`].
+#[must_use]
+pub fn reading(root: PathBuf) -> Head {
+    async move { head(&root).await }.boxed().shared()
+}
 
 /// The commit that is checked out in the repository of `root`; `None` where there is no repository,
 /// no commit or no git: nothing of a deploy depends on it.

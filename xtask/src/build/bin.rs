@@ -9,7 +9,7 @@ use super::buildkit::{self, credentials, dockerfile};
 use super::minimal::content::{self, Layer, NONROOT};
 use super::minimal::layer::LayerWriter;
 use super::minimal::{self, Minimal};
-use super::{BuildContext, elf, load, pipe};
+use super::{BuildContext, elf, label, load, pipe};
 use crate::config::image::{BinImage, Image};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Done, Events, Running};
@@ -28,7 +28,7 @@ pub(super) async fn build(
         None => {
             let (bin, platform, root) = (bin.clone(), image.platform, context.root.clone());
             let measured = blocking(move || Minimal::new(&bin, platform, &program, &root)).await?;
-            load::load(&context.engine, measured, step).await
+            load::load(&context.engine, measured, context.commit.clone(), step).await
         }
         Some(base) => on_base(context, image, bin, base, program, step, events).await,
     }
@@ -76,6 +76,7 @@ async fn on_base(
         dockerfile: "Dockerfile",
         target: None,
         args: &BTreeMap::new(),
+        labels: label::of(context.commit.clone().await.as_ref()),
         platform: image.platform,
         credentials: credentials::for_registries(registries, events).await,
     };

@@ -5,16 +5,26 @@ use bollard::query_parameters::ImportImageOptionsBuilder;
 use futures_util::StreamExt;
 
 use super::minimal::Minimal;
-use super::pipe;
+use super::{label, pipe};
 use crate::engine::{Engine, text};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Done, Running};
+use crate::git::Head;
 
-/// The engine's ID of the image, and whether it had it.
-pub(super) async fn load(engine: &Engine, image: Minimal, step: &Running) -> Result<(String, Done)> {
-    if let Some(id) = present(engine, &image).await? {
+/// The engine's ID of the image, and whether it had it: one with the labels of another commit is as good.
+pub(super) async fn load(
+    engine: &Engine,
+    image: Minimal,
+    commit: Head,
+    step: &Running,
+) -> Result<(String, Done)> {
+    let address = image.address().to_owned();
+    if let Some(id) = engine.labelled(label::ADDRESS, &address).await? {
         return Ok((id, Done::Unchanged));
     }
+    let mut labels = label::of(commit.await.as_ref());
+    labels.insert(label::ADDRESS.to_owned(), address);
+    let image = image.labelled(&labels)?;
     step.progress("loading into the engine");
     let source = image.clone();
     let (body, writing) = pipe::pipe(move |out| {

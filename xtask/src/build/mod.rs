@@ -3,14 +3,13 @@
 //! Binaries are compiled by as few cargo invocations as they allow, one after the other (cargo locks
 //! its target directory); images are assembled and Dockerfiles built beside them, as many at a time as
 //! there are cores. Nothing here assumes that the engine runs on this host or has its CPU.
-//!
-//! Images carry no labels of ours: a commit in a label would make an unchanged program another image.
 
 mod bin;
 mod buildkit;
 mod cargo;
 mod context;
 mod elf;
+mod label;
 mod load;
 mod minimal;
 mod pipe;
@@ -25,6 +24,7 @@ use crate::config::image::{BinImage, DockerfileImage, Image, ImageSource, Platfo
 use crate::engine::{Engine, text};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Done, Events, Phase, Running};
+use crate::git::Head;
 use buildkit::{credentials, dockerfile};
 use cargo::Group;
 use context::Context;
@@ -38,6 +38,8 @@ pub struct BuiltImage {
     pub repository: String,
     /// The engine's image ID, `sha256:…`.
     pub id: String,
+    /// A digest of everything in it but the labels that tell the commit, in hexadecimal.
+    pub address: String,
     /// Checked against the image itself.
     pub platform: Platform,
     /// Uncompressed size in bytes, as the engine tells it.
@@ -53,6 +55,8 @@ pub struct BuildContext {
     pub engine: Engine,
     /// Whether the compiler may colour its output.
     pub color: bool,
+    /// What images are labelled with.
+    pub commit: Head,
 }
 
 /// One image's failure; the index is the image's place in the file.
@@ -150,12 +154,14 @@ impl Work<'_> {
             Error::new(Kind::Build, format!("`{}` cannot be read", file.dockerfile.display())).caused_by(e)
         })?;
         let registries = dockerfile::registries(&text, &file.args);
+        let commit = self.context.commit.clone().await;
         let name = context.dockerfile_name.clone();
         let request = buildkit::Request {
             name: &image.name,
             dockerfile: &name,
             target: file.target.as_deref(),
             args: &file.args,
+            labels: label::of(commit.as_ref()),
             platform: image.platform,
             credentials: credentials::for_registries(registries, self.events).await,
         };
@@ -178,11 +184,12 @@ async fn inspect(engine: &Engine, image: &Image, id: &str) -> Result<BuiltImage>
     let found = engine.docker().inspect_image(id).await.map_err(|e| {
         Error::new(Kind::Build, format!("the image `{}` cannot be read back", image.name)).caused_by(text(&e))
     })?;
-    let os = found.os.unwrap_or_default();
-    check_platform(image, &format!("{os}/{}", found.architecture.unwrap_or_default()))?;
+    let (os, architecture) = (found.os.as_deref(), found.architecture.as_deref());
+    check_platform(image, &format!("{}/{}", os.unwrap_or_default(), architecture.unwrap_or_default()))?;
     Ok(BuiltImage {
         name: image.name.clone(),
         repository: image.repository.clone(),
+        address: label::address(&found),
         id: found.id.unwrap_or_else(|| id.to_owned()),
         platform: image.platform,
         size: found.size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),

@@ -1,7 +1,7 @@
 //! Images on the engine to ECR; what comes back is a digest.
 //!
 //! The engine pushes, with the token handed over in the request: nothing is written to Docker's
-//! configuration, no `docker login` is needed or overwritten. The tag is made from the image ID, so the
+//! configuration, no `docker login` is needed or overwritten. The tag is made from its address, so the
 //! same image always has the same tag: an interrupted push continues, an immutable tag is a finished one.
 //!
 //! The local reference `REPOSITORY:TAG` is kept: with it the engine knows the repository digest, so the
@@ -68,8 +68,7 @@ impl PushedImage {
 /// The tag that an image is pushed under, so that the registry can be asked for it first.
 #[must_use]
 pub fn tag_of(image: &BuiltImage) -> String {
-    let hex = image.id.strip_prefix("sha256:").unwrap_or(&image.id);
-    format!("image-{}", hex.get(..16).unwrap_or(hex))
+    format!("image-{}", image.address.get(..16).unwrap_or(&image.address))
 }
 
 /// Pushes an image to its repository, which must exist.
@@ -191,7 +190,8 @@ mod tests {
         let image = BuiltImage {
             name: "web".to_owned(),
             repository: "web".to_owned(),
-            id: "sha256:0123456789abcdef0123456789abcdef".to_owned(),
+            id: "sha256:ffff".to_owned(),
+            address: "0123456789abcdef0123456789abcdef".to_owned(),
             platform: Platform::LinuxAmd64,
             size: 1,
         };

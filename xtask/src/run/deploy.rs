@@ -13,6 +13,7 @@ use crate::deploy::{self, Deployed, Options};
 use crate::engine;
 use crate::error::Result;
 use crate::event::{Event, Events};
+use crate::git;
 use crate::interrupt::Interrupts;
 use crate::local::Instance;
 use crate::reach::{self, Place};
@@ -41,8 +42,12 @@ pub(super) async fn run(
         config.account = None;
     }
     let aws = target.connect().await?;
-    let build =
-        BuildContext { root: workspace.root.clone(), engine: engine.clone(), color: global.style().color };
+    let build = BuildContext {
+        root: workspace.root.clone(),
+        engine: engine.clone(),
+        color: global.style().color,
+        commit: git::reading(workspace.root.clone()),
+    };
     let options = Options {
         force: flags.force,
         conflict: flags.on_conflict.into(),

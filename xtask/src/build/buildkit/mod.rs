@@ -29,6 +29,7 @@ pub(crate) struct Request<'a> {
     pub(crate) dockerfile: &'a str,
     pub(crate) target: Option<&'a str>,
     pub(crate) args: &'a BTreeMap<String, String>,
+    pub(crate) labels: BTreeMap<String, String>,
     pub(crate) platform: Platform,
     /// By registry host.
     pub(crate) credentials: HashMap<String, DockerCredentials>,
@@ -58,7 +59,9 @@ pub(crate) async fn build(
         }
     }
     let id = id.ok_or_else(|| failed(request.name, &trace, "the engine reported no image"))?;
-    let done = if before.contains(&id) { Done::Unchanged } else { Done::Changed };
+    // Another commit is another label, and so another ID of what is the same image otherwise.
+    let unchanged = before.contains(&id) || trace.all_cached();
+    let done = if unchanged { Done::Unchanged } else { Done::Changed };
     Ok((id, done))
 }
 
@@ -80,6 +83,7 @@ fn options(request: &Request<'_>) -> BuildImageOptions {
         dockerfile: request.dockerfile.to_owned(),
         target: request.target.unwrap_or_default().to_owned(),
         buildargs: Some(args),
+        labels: Some(request.labels.clone().into_iter().collect()),
         platform: request.platform.to_string(),
         rm: true,
         version: BuilderVersion::BuilderBuildKit,
@@ -159,6 +163,7 @@ mod tests {
             dockerfile: "docker/Dockerfile",
             target: Some("runtime"),
             args: &args,
+            labels: BTreeMap::from([("revision".to_owned(), "0123".to_owned())]),
             platform: Platform::LinuxArm64,
             credentials: HashMap::new(),
         };
@@ -167,6 +172,7 @@ mod tests {
         assert_eq!(options.target, "runtime");
         assert_eq!(options.dockerfile, "docker/Dockerfile");
         assert_eq!(options.buildargs.expect("args")["VERSION"], "1");
+        assert_eq!(options.labels.expect("labels")["revision"], "0123");
         assert_eq!(options.version, BuilderVersion::BuilderBuildKit);
     }
 

@@ -24,6 +24,7 @@ pub(super) struct Step {
     pub(super) name: String,
     started: bool,
     completed: bool,
+    cached: bool,
     tail: VecDeque<String>,
     /// The beginning of a line whose end has not come yet.
     open: Vec<u8>,
@@ -61,6 +62,13 @@ impl Trace {
         self.steps.get(self.failed.as_ref()?)
     }
 
+    /// Whether nothing had to be run; the export comes each time.
+    pub(super) fn all_cached(&self) -> bool {
+        let counts = |step: &&Step| !is_internal(&step.name) && !step.name.starts_with("exporting to ");
+        let mut steps = self.steps.values().filter(counts).peekable();
+        steps.peek().is_some() && steps.all(|step| step.cached)
+    }
+
     fn vertex(&mut self, vertex: &Vertex, news: &mut News) {
         let step = self.steps.entry(vertex.digest.clone()).or_default();
         step.name.clone_from(&vertex.name);
@@ -77,6 +85,7 @@ impl Trace {
         };
         let first = !step.completed && vertex.completed.is_some();
         step.completed |= vertex.completed.is_some();
+        step.cached |= vertex.cached;
         if !vertex.error.is_empty() && !is_cancelled(&vertex.error) && self.failed.is_none() {
             self.failed = Some(vertex.digest.clone());
         }

@@ -14,6 +14,7 @@ use crate::config::image::{BinImage, DockerfileImage, Image, ImageSource, Platfo
 use crate::engine::{self, Engine};
 use crate::error::Result;
 use crate::event::{Event, Events};
+use crate::git::Commit;
 
 /// An engine, a directory, and every image made on the way.
 pub(crate) struct Bench {
@@ -21,6 +22,8 @@ pub(crate) struct Bench {
     pub(super) dir: tempfile::TempDir,
     pub(crate) name: String,
     images: Mutex<Vec<String>>,
+    /// What is checked out, as far as the builds know.
+    pub(super) commit: Mutex<Option<Commit>>,
 }
 
 /// Runs a test on a bench of its own with these files, which is cleared whatever becomes of the test.
@@ -52,7 +55,7 @@ impl Bench {
         let engine = engine::connect(&events).await.unwrap_or_else(|error| no_engine(&error));
         let name = format!("xt-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let dir = tempfile::tempdir().expect("tempdir");
-        let bench = Self { engine, dir, name, images: Mutex::default() };
+        let bench = Self { engine, dir, name, images: Mutex::default(), commit: Mutex::default() };
         // What is unique in the content makes the image nobody else's.
         for (path, text) in files {
             bench.write(path, &text.replace("UNIQUE", &bench.name));
@@ -69,7 +72,13 @@ impl Bench {
     pub(super) async fn build(&self, images: &[Image]) -> (Result<Vec<BuiltImage>>, Vec<Event>) {
         let (events, mut receiver) = Events::channel();
         let root = self.dir.path().to_owned();
-        let context = BuildContext { root, engine: self.engine.clone(), color: false };
+        let commit = self.commit.lock().expect("not poisoned").clone();
+        let context = BuildContext {
+            root,
+            engine: self.engine.clone(),
+            color: false,
+            commit: std::future::ready(commit).boxed().shared(),
+        };
         let result = build_all(&context, images, &events).await;
         drop(events);
         let ids = result.iter().flatten().map(|image| image.id.clone());

@@ -11,6 +11,7 @@ pub(crate) use bench::{Bench, on_bench};
 
 use super::*;
 use crate::event::Event;
+use crate::git::Commit;
 
 fn outputs(events: &[Event]) -> String {
     let lines = events.iter().filter_map(|event| match event {
@@ -146,6 +147,40 @@ async fn a_dockerfile_gets_its_context_arguments_and_target() {
     assert_eq!(endings(&events), [(Phase::Build, Some(Done::Unchanged))]);
     assert!(outputs(&events).contains("COPY . /app/: cached"), "{}", outputs(&events));
     }).await;
+}
+
+#[tokio::test]
+async fn another_commit_alone_makes_no_other_image() {
+    let files = [
+        ("Cargo.toml", MANIFEST),
+        ("src/main.rs", PROGRAM),
+        ("Dockerfile", "FROM scratch\nCOPY a /a\n"),
+        ("a", "UNIQUE"),
+    ];
+    on_bench(&files, async |bench| {
+        let mut seen = Vec::new();
+        for hash in ["0123", "4567"] {
+            *bench.commit.lock().expect("not poisoned") =
+                Some(Commit { hash: hash.to_owned(), dirty: false });
+            let (built, events) = bench.build(&[bench.bin(|_| {}), bench.dockerfile()]).await;
+            let done: Vec<_> =
+                endings(&events).into_iter().filter(|(phase, _)| *phase == Phase::Build).collect();
+            seen.push((built.expect("builds"), done));
+        }
+        let [(first, made), (second, kept)] = seen.as_slice() else { panic!("two builds") };
+        assert_eq!(*made, [(Phase::Build, Some(Done::Changed)); 2]);
+        assert_eq!(*kept, [(Phase::Build, Some(Done::Unchanged)); 2]);
+        let addresses =
+            |built: &[BuiltImage]| built.iter().map(|one| one.address.clone()).collect::<Vec<_>>();
+        assert_eq!(addresses(first), addresses(second));
+        for image in first {
+            let found = bench.engine.docker().inspect_image(&image.id).await.expect("is there");
+            let labels = found.config.and_then(|config| config.labels).unwrap_or_default();
+            assert_eq!(labels["org.opencontainers.image.revision"], "0123");
+            assert_eq!(labels["git-dirty"], "false");
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -7,12 +7,13 @@ pub(crate) mod archive;
 pub(crate) mod content;
 pub(crate) mod layer;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use crate::config::image::{BinImage, Platform};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, bug};
 use content::{BIN_DIR, CA_FILE, Layer, NONROOT};
 use layer::Measure;
 
@@ -48,9 +49,25 @@ impl Minimal {
     pub(crate) fn new(image: &BinImage, platform: Platform, program: &Path, root: &Path) -> Result<Self> {
         let layers = layers(image, program, root)?;
         let layers = layers.into_iter().map(measure).collect::<Result<Vec<_>>>()?;
-        let config = Blob::new(&configuration(image, platform, &layers)?);
+        Ok(Self::of(configuration(image, platform, &layers)?, layers))
+    }
+
+    fn of(configuration: serde_json::Value, layers: Vec<MeasuredLayer>) -> Self {
+        let config = Blob::new(&configuration);
         let manifest = Blob::new(&archive::manifest(&config, &layers));
-        Ok(Self { layers, config, manifest })
+        Self { layers, config, manifest }
+    }
+
+    /// What is in it, in hexadecimal.
+    pub(crate) fn address(&self) -> &str {
+        self.config.digest.trim_start_matches("sha256:")
+    }
+
+    /// The same with labels, which make it another image.
+    pub(crate) fn labelled(self, labels: &BTreeMap<String, String>) -> Result<Self> {
+        let mut configuration: serde_json::Value = serde_json::from_slice(&self.config.bytes).map_err(bug)?;
+        configuration["config"]["Labels"] = json!(labels);
+        Ok(Self::of(configuration, self.layers))
     }
 
     /// What an engine may call this image: the configuration's digest in the classic store,
