@@ -89,3 +89,17 @@ fn a_run_until_the_new_revision_serves_says_that_the_rollout_is_not_complete() {
     assert_eq!(service["task-definition"], format!("{}:2", workspace.name), "{run:#?}");
     eventually("it completes", || workspace.deploy().outcome["result"]["services"][0]["complete"] == true);
 }
+
+#[test]
+fn a_rollout_in_progress_is_rolled_back_by_another_run() {
+    let workspace = Workspace::new("back-midway");
+    workspace.deploy();
+    workspace.version("v2");
+    workspace.config(UNHEALTHY);
+    let (code, outcome) = interrupted(&workspace, &[]);
+    assert_eq!(code, Some(130), "{outcome:#}");
+    let back = workspace.run(&["rollback", "--local"]);
+    assert_eq!(back.code, 0, "{back:#?}");
+    assert_eq!(back.outcome["result"]["to"], format!("{}:1", workspace.name), "{back:#?}");
+    assert_eq!(get(&workspace.address()).expect("an answer"), "v1");
+}
