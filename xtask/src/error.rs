@@ -70,13 +70,19 @@ pub struct Error {
     pub hints: Vec<String>,
     /// The facts behind `detail`, for programs.
     pub facts: Option<Box<serde_json::Value>>,
+    /// What failed beside it: the other services of a run.
+    pub others: Vec<Error>,
+    /// What became of each service, in the order of the file, for programs.
+    pub services: Vec<serde_json::Value>,
 }
 
 impl Error {
     /// A failure without a cause below it.
     #[must_use]
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None, detail: None, hints: Vec::new(), facts: None }
+        let message = message.into();
+        let (hints, others, services) = (Vec::new(), Vec::new(), Vec::new());
+        Self { kind, message, source: None, detail: None, hints, facts: None, others, services }
     }
 
     /// Adds the error below this one.

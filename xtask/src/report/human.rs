@@ -151,8 +151,22 @@ impl Lines {
     }
 }
 
-/// A failure: what, why, the evidence, what next.
+/// Each failure, then how many there were.
 pub(super) fn failure(style: Style, error: &Error) -> String {
+    let all = std::iter::once(error).chain(&error.others);
+    let mut texts: Vec<String> = all.map(|error| one_failure(style, error)).collect();
+    if texts.len() > 1 {
+        let (failed, services) = (texts.len(), error.services.len());
+        texts.push(format!(
+            "{} {failed} of {services} services failed\n",
+            colored(style.color, BAD, "error:")
+        ));
+    }
+    texts.join("\n")
+}
+
+/// What, why, the evidence, what next.
+fn one_failure(style: Style, error: &Error) -> String {
     let mut text = format!("{} {}\n", colored(style.color, BAD, "error:"), error.message);
     if let Some(source) = &error.source {
         text.push_str(&format!("  {} {}\n", colored(style.color, DIM, "cause:"), chain(source.as_ref())));

@@ -21,10 +21,19 @@ pub(super) fn object(value: &Value) -> String {
 }
 
 pub(super) fn failure(error: &Error) -> String {
+    let mut value = failed(error);
+    value["schema"] = json!(SCHEMA);
+    value["event"] = json!("outcome");
+    if !error.services.is_empty() {
+        value["services"] = json!(error.services);
+    }
+    line(&value)
+}
+
+/// A failure's own members.
+pub(super) fn failed(error: &Error) -> Value {
     let cause = error.source.as_ref().map(|source| chain(source.as_ref()));
-    line(&json!({
-        "schema": SCHEMA,
-        "event": "outcome",
+    json!({
         "ok": false,
         "exit-code": error.kind.exit_code(),
         "kind": format!("{:?}", error.kind),
@@ -33,7 +42,7 @@ pub(super) fn failure(error: &Error) -> String {
         "detail": error.detail,
         "hints": error.hints,
         "card": error.facts,
-    }))
+    })
 }
 
 pub(super) fn success(command: &str, summary: &Value) -> String {

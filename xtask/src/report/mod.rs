@@ -103,6 +103,12 @@ pub fn failure(style: Style, error: &Error) {
     }
 }
 
+/// A failure for programs, as one of several.
+#[must_use]
+pub fn failed(error: &Error) -> serde_json::Value {
+    json::failed(error)
+}
+
 /// Renders the end of a run that went well.
 pub fn success(style: Style, command: &str, summary: &serde_json::Value) {
     if style.format == Format::Json {

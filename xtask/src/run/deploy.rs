@@ -17,6 +17,7 @@ use crate::git;
 use crate::interrupt::Interrupts;
 use crate::local::Instance;
 use crate::reach::{self, Place};
+use crate::report;
 use crate::target::{LOCAL_REGION, Target};
 use crate::workspace::Workspace;
 
@@ -55,7 +56,7 @@ pub(super) async fn run(
         until: flags.until.into(),
     };
     let results = deploy::deploy(&aws, &engine, &build, &config, options, interrupts, events).await?;
-    let deployed = all_or_first_failure(results, events)?;
+    let deployed = all_or_first_failure(&config, results)?;
     show_places(&aws, &config, instance.as_ref(), &deployed, events).await;
     Ok(json!({ "services": deployed }))
 }
@@ -73,17 +74,29 @@ async fn local_target(instance: &Instance, target: Target, events: &Events) -> R
     Ok(Target { local: Some(status.endpoint), region: Some(status.region), ..target })
 }
 
-/// The first failure in the order of the file is the run's; the others are told.
-fn all_or_first_failure(results: Vec<Result<Deployed>>, events: &Events) -> Result<Vec<Deployed>> {
+/// The first failure in the order of the file is the run's; the others are told with it.
+fn all_or_first_failure(config: &Config, results: Vec<Result<Deployed>>) -> Result<Vec<Deployed>> {
+    let names = config.services.iter().map(|service| service.name.as_str());
+    let summary = names.zip(&results).map(|(name, result)| told(name, result)).collect();
     let (good, bad): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
     let mut failures = bad.into_iter().filter_map(Result::err);
-    let Some(first) = failures.next() else {
+    let Some(mut first) = failures.next() else {
         return Ok(good.into_iter().filter_map(Result::ok).collect());
     };
-    for other in failures {
-        events.warn(format!("failed too: {}", other.message));
-    }
+    first.others = failures.collect();
+    first.services = summary;
     Err(first)
+}
+
+/// What became of one service, for programs.
+fn told(name: &str, result: &Result<Deployed>) -> serde_json::Value {
+    let mut told = match result {
+        Ok(deployed) => json!(deployed),
+        Err(error) => report::failed(error),
+    };
+    told["service"] = json!(name);
+    told["ok"] = json!(result.is_ok());
+    told
 }
 
 async fn show_places(
@@ -108,5 +121,43 @@ async fn show_places(
         for Place { url, remark } in places {
             events.emit(Event::Reachable { service: service.name.clone(), url, remark });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Error, Kind};
+    use std::path::Path;
+
+    fn config(services: &[&str]) -> Config {
+        let mut text = "cluster = \"c\"\nimage.app = { bin = \"app\" }\n".to_owned();
+        for name in services {
+            text.push_str(&format!(
+                "[service.{name}]\ncpu = 256\nmemory = 512\nexecution-role = \"r\"\ncontainer.app = {{ image = \"app\" }}\n"
+            ));
+        }
+        crate::config::parse(&text, Path::new("/nowhere")).expect("the file is valid")
+    }
+
+    fn up(service: &str) -> Result<Deployed> {
+        let (service, task_definition) = (service.to_owned(), format!("{service}:2"));
+        Ok(Deployed { service, task_definition, changed: true, complete: true, running: 1 })
+    }
+
+    #[test]
+    fn the_first_failure_in_the_file_decides_and_all_are_told() {
+        let failed = |kind, text: &str| Err(Error::new(kind, text));
+        let results = vec![up("a"), failed(Kind::TimedOut, "b is late"), failed(Kind::Aws, "c is lost")];
+        let error = all_or_first_failure(&config(&["a", "b", "c"]), results).expect_err("two failed");
+        assert_eq!((error.kind, error.message.as_str()), (Kind::TimedOut, "b is late"));
+        assert_eq!(
+            error.others.iter().map(|other| other.message.as_str()).collect::<Vec<_>>(),
+            ["c is lost"]
+        );
+        let told = |at: usize, key: &str| error.services[at][key].clone();
+        assert_eq!([told(0, "service"), told(1, "service")], ["a", "b"]);
+        assert_eq!([told(0, "ok"), told(1, "ok")], [true, false]);
+        assert_eq!([told(1, "exit-code"), told(2, "exit-code")], [9, 6]);
     }
 }
