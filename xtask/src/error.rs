@@ -5,11 +5,15 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 /// A `Result` with this crate's error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What a failure means to the caller of the command; decides the exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// A bug, or something nobody foresaw.
     Unexpected,

@@ -1,13 +1,18 @@
 //! What happens, as data. Steps emit events; `report` alone renders them.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+mod rollout;
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
+pub use rollout::{Breaker, Container, Counts, Other, Rollout, Task};
+
 /// A part of the pipeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// Starting or finding the local control plane.
@@ -31,7 +36,7 @@ pub enum Phase {
 }
 
 /// One step: a phase and what it works on (`build ecs-test-server`).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 pub struct Step {
     /// The part of the pipeline.
     pub phase: Phase,
@@ -40,7 +45,7 @@ pub struct Step {
 }
 
 /// How a step ended well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Done {
     /// Something was made or changed.
@@ -50,7 +55,7 @@ pub enum Done {
 }
 
 /// Something that happened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Event {
@@ -66,6 +71,8 @@ pub enum Event {
         /// What it does now, short.
         message: String,
     },
+    /// A rollout looks different than before.
+    Rollout(Box<Rollout>),
     /// A line that a tool run by the step wrote (cargo, a Dockerfile step), verbatim.
     Output {
         /// Which.
@@ -83,6 +90,7 @@ pub enum Event {
         message: String,
         /// How long it took.
         #[serde(serialize_with = "as_millis", rename = "elapsed-ms")]
+        #[schemars(with = "u64")]
         elapsed: Duration,
     },
     /// A step ended without a result: it failed, or was given up because another one did. The
@@ -123,24 +131,46 @@ fn as_millis<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result
     serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
+/// An event and its moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamped {
+    /// When it was sent.
+    pub at: SystemTime,
+    /// What happened.
+    pub event: Event,
+}
+
 /// Where steps send their events. Cheap to clone; sending never blocks or fails.
 #[derive(Clone, Debug)]
 pub struct Events {
-    sender: mpsc::UnboundedSender<Event>,
+    sender: mpsc::UnboundedSender<Stamped>,
+    tasks_wanted: bool,
     under_way: Arc<Mutex<Vec<String>>>,
 }
 
 impl Events {
     /// A handle and the end that `report` reads.
     #[must_use]
-    pub fn channel() -> (Self, mpsc::UnboundedReceiver<Event>) {
+    pub fn channel() -> (Self, mpsc::UnboundedReceiver<Stamped>) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        (Self { sender, under_way: Arc::default() }, receiver)
+        (Self { sender, tasks_wanted: false, under_way: Arc::default() }, receiver)
+    }
+
+    /// Whether single tasks are shown: then they are worth the calls that read them.
+    #[must_use]
+    pub fn showing_tasks(self, wanted: bool) -> Self {
+        Self { tasks_wanted: wanted, ..self }
+    }
+
+    /// Whether somebody wants to see single tasks.
+    #[must_use]
+    pub fn tasks_wanted(&self) -> bool {
+        self.tasks_wanted
     }
 
     /// Sends one event. Nobody listening is fine: the run's outcome does not depend on it.
     pub fn emit(&self, event: Event) {
-        drop(self.sender.send(event));
+        drop(self.sender.send(Stamped { at: SystemTime::now(), event }));
     }
 
     /// Begins a step; end it with [`Running::finish`], or drop it when it fails.

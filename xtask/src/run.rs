@@ -17,6 +17,7 @@ use crate::report::{self, Style};
 pub async fn run(cli: Cli) -> u8 {
     let style = cli.global.style();
     let (events, receiver) = Events::channel();
+    let events = events.showing_tasks(style.shows_tasks());
     let renderer = tokio::spawn(report::render(style, receiver));
     let (interrupts, listener) = listen(&cli, style, &events);
     let result = {

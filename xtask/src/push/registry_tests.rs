@@ -92,7 +92,7 @@ async fn what_is_pushed_is_what_the_registry_has() {
         drop(events);
         let mut last = None;
         while let Some(event) = seen.recv().await {
-            last = Some(event);
+            last = Some(event.event);
         }
         assert!(
             matches!(last, Some(crate::event::Event::Finished { done: Done::Unchanged, .. })),

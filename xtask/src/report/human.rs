@@ -1,75 +1,66 @@
-//! Lines for people: a verb in the margin, as Cargo does it, then what it was done to.
+//! Lines for people: a verb in the margin, as Cargo does it, then what it was done to. What they say
+//! lasts; what goes on now is the live view's.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use anstyle::{AnsiColor, Style as Paint};
+use anstyle::Style as Paint;
 
+use super::span::painted;
+use super::words::{BAD, BUSY, DIM, GOOD, MARGIN, WARN, brief, facts, taken_back, took, verb, why};
 use super::{Style, Verbosity};
 use crate::aws::fault::chain;
 use crate::error::Error;
-use crate::event::{Done, Event, Phase, Step};
+use crate::event::{Done, Event, Phase, Rollout, Task};
 
-const MARGIN: usize = 12;
-const GOOD: Paint = AnsiColor::Green.on_default().bold();
-const BUSY: Paint = AnsiColor::Cyan.on_default().bold();
-const WARN: Paint = AnsiColor::Yellow.on_default().bold();
-const BAD: Paint = AnsiColor::Red.on_default().bold();
-const DIM: Paint = Paint::new().dimmed();
-
-/// Renders events as lines; on a terminal, what runs now stands on a last line that is overwritten.
+/// Renders events as lines.
 pub(super) struct Lines {
     style: Style,
-    running: Vec<(Step, String)>,
-    live_line: bool,
+    told: BTreeMap<String, Told>,
     /// While the user is asked something: what is to be written after the answer.
     held: Option<String>,
 }
 
+/// What was said of a rollout, so that it is said once.
+#[derive(Default)]
+struct Told {
+    progress: String,
+    reasons: BTreeSet<String>,
+}
+
 impl Lines {
     pub(super) fn new(style: Style) -> Self {
-        Self { style, running: Vec::new(), live_line: false, held: None }
+        Self { style, told: BTreeMap::new(), held: None }
     }
 
     /// The text to write for an event.
     pub(super) fn event(&mut self, event: &Event) -> String {
-        self.track(event);
-        let line = self.line(event);
-        let mut text = self.clear();
-        if let Event::Asked { question } = event {
-            self.held = Some(String::new());
-            return text + &self.verb("Interrupted", WARN, question).replace('\n', " ");
+        let text = match event {
+            Event::Rollout(rollout) => self.rollout(rollout),
+            Event::Asked { question } => {
+                self.held = Some(String::new());
+                return self.verb("Interrupted", WARN, question).replace('\n', " ");
+            }
+            Event::Answered => self.held.take().unwrap_or_default(),
+            event => self.line(event).unwrap_or_default(),
+        };
+        match &mut self.held {
+            Some(held) => {
+                held.push_str(&text);
+                String::new()
+            }
+            None => text,
         }
-        if *event == Event::Answered {
-            text.push_str(&self.held.take().unwrap_or_default());
-        }
-        text.push_str(&line.unwrap_or_default());
-        if let Some(held) = &mut self.held {
-            held.push_str(&text);
-            return String::new();
-        }
-        text.push_str(&self.live());
-        text
+    }
+
+    /// Whether the user is being asked something.
+    pub(super) fn asking(&self) -> bool {
+        self.held.is_some()
     }
 
     /// The text to write at the end.
     pub(super) fn end(&mut self) -> String {
-        let held = self.held.take().map(|held| format!("\n{held}"));
-        self.clear() + &held.unwrap_or_default()
-    }
-
-    fn track(&mut self, event: &Event) {
-        match event {
-            Event::Started { step } => self.running.push((step.clone(), String::new())),
-            Event::Progress { step, message } => {
-                if let Some(found) = self.running.iter_mut().find(|(running, _)| running == step) {
-                    found.1.clone_from(message);
-                }
-            }
-            Event::Finished { step, .. } | Event::Abandoned { step } => {
-                self.running.retain(|(running, _)| running != step);
-            }
-            _ => {}
-        }
+        self.held.take().map(|held| format!("\n{held}")).unwrap_or_default()
     }
 
     fn line(&self, event: &Event) -> Option<String> {
@@ -77,11 +68,8 @@ impl Lines {
         let normal = verbosity >= Verbosity::Normal;
         let verbose = verbosity >= Verbosity::Verbose;
         match event {
-            Event::Progress { step, message }
-                if normal && (!self.style.live || step.phase == Phase::Rollout) =>
-            {
-                let lasting = step.phase == Phase::Rollout || verbose;
-                lasting.then(|| self.verb(verb(step.phase), BUSY, &format!("{} {message}", step.subject)))
+            Event::Progress { step, message } if verbose && !self.style.live => {
+                Some(self.verb(verb(step.phase), BUSY, &format!("{} {message}", step.subject)))
             }
             Event::Output { line, .. } if normal => Some(format!("{line}\n")),
             Event::Finished { step, done: Done::Changed, message, elapsed } if normal => {
@@ -105,6 +93,33 @@ impl Lines {
         }
     }
 
+    /// Tasks that failed, each way once; and the counts, where no live view shows them.
+    fn rollout(&mut self, rollout: &Rollout) -> String {
+        if self.style.verbosity < Verbosity::Normal {
+            return String::new();
+        }
+        let told = self.told.entry(rollout.service.clone()).or_default();
+        let tasks = rollout.tasks.iter().flatten();
+        let failed: Vec<&Task> =
+            tasks.filter(|task| task.failure().is_some() && told.reasons.insert(why(task))).collect();
+        let progress = match self.style.live {
+            false => facts(rollout).join(", "),
+            true => taken_back(rollout).unwrap_or_default().to_owned(),
+        };
+        let news = told.progress != progress && !progress.is_empty();
+        told.progress.clone_from(&progress);
+        let mut text = String::new();
+        for task in failed {
+            let line = format!("{} task {} stopped: {}", rollout.service, brief(&task.id), why(task));
+            text.push_str(&self.verb(verb(Phase::Rollout), BAD, &line));
+        }
+        if news {
+            let line = format!("{} {progress}", rollout.service);
+            text.push_str(&self.verb(verb(Phase::Rollout), BUSY, &line));
+        }
+        text
+    }
+
     fn verb(&self, verb: &str, paint: Paint, text: &str) -> String {
         format!("{} {text}\n", self.paint(paint, &format!("{verb:>MARGIN$}")))
     }
@@ -112,42 +127,11 @@ impl Lines {
     /// How long a step took, where that is worth a word.
     fn took(&self, elapsed: Duration) -> String {
         let worth = elapsed >= Duration::from_millis(100);
-        if worth {
-            format!(" {}", self.paint(DIM, &format!("({})", seconds(elapsed))))
-        } else {
-            String::new()
-        }
+        if worth { format!(" {}", self.paint(DIM, &format!("({})", took(elapsed)))) } else { String::new() }
     }
 
     fn paint(&self, paint: Paint, text: &str) -> String {
-        colored(self.style.color, paint, text)
-    }
-
-    /// Takes the live line away.
-    fn clear(&mut self) -> String {
-        if std::mem::take(&mut self.live_line) { "\r\x1b[2K".to_owned() } else { String::new() }
-    }
-
-    /// What runs now, in one line that fits the window.
-    fn live(&mut self) -> String {
-        if !self.style.live || self.style.verbosity < Verbosity::Normal || self.running.is_empty() {
-            return String::new();
-        }
-        self.live_line = true;
-        let names: Vec<String> = self
-            .running
-            .iter()
-            .map(|(step, message)| {
-                let verb = verb(step.phase).to_lowercase();
-                if message.is_empty() {
-                    format!("{verb} {}", step.subject)
-                } else {
-                    format!("{verb} {}: {message}", step.subject)
-                }
-            })
-            .collect();
-        let text: String = names.join(" · ").chars().take(columns().saturating_sub(MARGIN + 2)).collect();
-        format!("{} {text}", self.paint(BUSY, &format!("{:>MARGIN$}", "…")))
+        painted(self.style.color, paint, text)
     }
 }
 
@@ -157,19 +141,17 @@ pub(super) fn failure(style: Style, error: &Error) -> String {
     let mut texts: Vec<String> = all.map(|error| one_failure(style, error)).collect();
     if texts.len() > 1 {
         let (failed, services) = (texts.len(), error.services.len());
-        texts.push(format!(
-            "{} {failed} of {services} services failed\n",
-            colored(style.color, BAD, "error:")
-        ));
+        let head = painted(style.color, BAD, "error:");
+        texts.push(format!("{head} {failed} of {services} services failed\n"));
     }
     texts.join("\n")
 }
 
 /// What, why, the evidence, what next.
 fn one_failure(style: Style, error: &Error) -> String {
-    let mut text = format!("{} {}\n", colored(style.color, BAD, "error:"), error.message);
+    let mut text = format!("{} {}\n", painted(style.color, BAD, "error:"), error.message);
     if let Some(source) = &error.source {
-        text.push_str(&format!("  {} {}\n", colored(style.color, DIM, "cause:"), chain(source.as_ref())));
+        text.push_str(&format!("  {} {}\n", painted(style.color, DIM, "cause:"), chain(source.as_ref())));
     }
     if let Some(detail) = &error.detail {
         text.push('\n');
@@ -180,42 +162,9 @@ fn one_failure(style: Style, error: &Error) -> String {
     }
     for hint in &error.hints {
         let mut lines = hint.lines();
-        text.push_str(&format!(
-            "  {} {}\n",
-            colored(style.color, BUSY, "help:"),
-            lines.next().unwrap_or_default()
-        ));
+        let first = lines.next().unwrap_or_default();
+        text.push_str(&format!("  {} {first}\n", painted(style.color, BUSY, "help:")));
         lines.for_each(|line| text.push_str(&format!("        {line}\n")));
     }
     text
-}
-
-fn colored(color: bool, paint: Paint, text: &str) -> String {
-    if color { format!("{paint}{text}{paint:#}") } else { text.to_owned() }
-}
-
-const fn verb(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Local => "Local",
-        Phase::Read => "Read",
-        Phase::Compile => "Compile",
-        Phase::Build => "Build",
-        Phase::Push => "Push",
-        Phase::Ensure => "Ensure",
-        Phase::Register => "Register",
-        Phase::Service => "Service",
-        Phase::Rollout => "Rollout",
-    }
-}
-
-fn seconds(duration: Duration) -> String {
-    if duration < Duration::from_secs(60) {
-        format!("{:.1} s", duration.as_secs_f64())
-    } else {
-        format!("{} min {} s", duration.as_secs() / 60, duration.as_secs() % 60)
-    }
-}
-
-fn columns() -> usize {
-    terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0))
 }

@@ -1,7 +1,15 @@
 //! The one module that writes to the terminal. Progress goes to stderr, what was asked for to stdout.
+//!
+//! Three ways to see the same events: lines that last (`human`), with what goes on now below them on a
+//! terminal (`view` into a frame, `screen` into what has to be written), or JSON.
 
 mod human;
 mod json;
+mod live;
+mod screen;
+mod span;
+mod view;
+mod words;
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -9,7 +17,7 @@ use clap::ValueEnum;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::error::Error;
-use crate::event::Event;
+use crate::event::Stamped;
 
 /// How output looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -52,7 +60,7 @@ pub struct Style {
     pub format: Format,
     /// Whether to colour.
     pub color: bool,
-    /// Whether a line can be overwritten.
+    /// Whether what was written can be overwritten.
     pub live: bool,
     /// How much is said.
     pub verbosity: Verbosity,
@@ -65,38 +73,44 @@ impl Style {
         let terminal = std::io::stderr().is_terminal();
         let color = colored(color, terminal);
         let dumb = dumb();
-        Self { format, color: color && format == Format::Human, live: terminal && !dumb, verbosity }
+        Self {
+            format,
+            color: color && format == Format::Human,
+            live: terminal && !dumb && format == Format::Human,
+            verbosity,
+        }
     }
 }
 
 impl Style {
+    /// Whether single tasks are shown, so that reading them is worth some calls.
+    #[must_use]
+    pub fn shows_tasks(&self) -> bool {
+        self.format == Format::Json || self.live && self.verbosity >= Verbosity::Normal
+    }
+
     /// Whether somebody sits there who can answer.
     #[must_use]
     pub fn can_ask(&self) -> bool {
-        self.format == Format::Human && self.live && std::io::stdin().is_terminal()
+        self.live && std::io::stdin().is_terminal()
     }
 }
 
 /// Renders events until their last sender is gone.
-pub async fn render(style: Style, mut events: UnboundedReceiver<Event>) {
-    let mut human = human::Lines::new(style);
-    while let Some(event) = events.recv().await {
-        match style.format {
-            Format::Human => write_err(&human.event(&event)),
-            Format::Json => {
-                write_out(&json::event(&event));
-            }
+pub async fn render(style: Style, events: UnboundedReceiver<Stamped>) {
+    match style.format {
+        Format::Human if style.live && style.verbosity >= Verbosity::Normal => {
+            live::live(style, events).await;
         }
-    }
-    if style.format == Format::Human {
-        write_err(&human.end());
+        Format::Human => live::lines(style, events).await,
+        Format::Json => json::lines(events).await,
     }
 }
 
 /// Renders a failure, the last thing a run says.
 pub fn failure(style: Style, error: &Error) {
     match style.format {
-        Format::Human => write_err(&human::failure(style, error)),
+        Format::Human => screen::beside(|| screen::write_err(&human::failure(style, error))),
         Format::Json => {
             write_out(&json::failure(error));
         }
@@ -153,12 +167,10 @@ fn dumb() -> bool {
 }
 
 fn write_out(text: &str) -> bool {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
-}
-
-fn write_err(text: &str) {
-    if !text.is_empty() {
-        drop(std::io::stderr().lock().write_all(text.as_bytes()));
-    }
+    let write = || {
+        let mut out = std::io::stdout().lock();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
+    };
+    // What is printed to the same terminal must not stand in the middle of a frame.
+    if std::io::stdout().is_terminal() { screen::beside(write) } else { write() }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use aws_sdk_ecs::types::StopServiceDeploymentStopType;
+use aws_sdk_ecs::types::{StopServiceDeploymentStopType, Task};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 
 use super::crash::{self, Death};
@@ -20,6 +20,10 @@ pub(super) struct Guard {
     looked: Option<Instant>,
     /// What was found, once the rollout has been asked to stop.
     cause: Option<String>,
+    /// How many calls the last check took to read tasks.
+    pub(super) calls: u32,
+    /// The stopped tasks that it found last.
+    pub(super) seen: Vec<Task>,
 }
 
 /// What the guard did.
@@ -33,8 +37,9 @@ pub(super) enum Guarded {
 }
 
 impl Guard {
-    pub(super) const fn new() -> Self {
-        Self { looked: None, cause: None }
+    /// A rollout that has just begun has nothing to look at yet.
+    pub(super) fn new() -> Self {
+        Self { looked: Some(Instant::now()), cause: None, calls: 0, seen: Vec::new() }
     }
 
     /// Why the rollout was stopped, if it was.
@@ -50,6 +55,7 @@ impl Guard {
         looker: &Looker,
         snapshot: &Snapshot,
     ) -> Result<Guarded> {
+        self.calls = 0;
         let due = self.looked.is_none_or(|at| at.elapsed() >= PAUSE);
         let (Some(limit), None, true) = (watch.crash_limit, &self.cause, due) else {
             return Ok(Guarded::Nothing);
@@ -57,12 +63,13 @@ impl Guard {
         let Some(ours) = looker.own_deployment(snapshot).filter(|ours| ours.running < ours.desired) else {
             return Ok(Guarded::Nothing);
         };
-        self.looked = Some(Instant::now());
+        (self.looked, self.calls) = (Some(Instant::now()), 2);
         let tasks = evidence::stopped(aws, watch.cluster, watch.service, &watch.registered.arn).await;
         // An earlier rollout of the same definition has left stopped tasks too: each task says
         // which deployment started it.
         let mut tasks = tasks.unwrap_or_default();
         tasks.retain(|task| task.started_by() == Some(ours.id.as_str()));
+        self.seen.clone_from(&tasks);
         let Some((death, count)) = crash::looping(&tasks, ours.desired, limit) else {
             return Ok(Guarded::Nothing);
         };

@@ -18,6 +18,8 @@ mod pace;
 mod simulation;
 mod snapshot;
 mod start;
+mod tasks;
+mod tell;
 mod until;
 mod verdict;
 mod watch;

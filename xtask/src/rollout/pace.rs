@@ -11,7 +11,7 @@ use super::verdict::Verdict;
 const BUSY: Duration = Duration::from_millis(250);
 const IDLE: Duration = Duration::from_secs(1);
 /// How long after the last change things count as moving.
-const MOVING: Duration = Duration::from_secs(10);
+pub(super) const MOVING: Duration = Duration::from_secs(10);
 /// How long a bad verdict has to hold: service and record are two reads, and either may lag.
 const CONFIRMED: Duration = Duration::from_millis(400);
 /// The same for a stall, which a rollback that is about to begin looks like.
@@ -32,10 +32,16 @@ impl Pace {
         self.moved = now;
     }
 
+    /// How long nothing has moved.
+    #[must_use]
+    pub(super) fn quiet(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.moved)
+    }
+
     /// How long to wait after a look that took so many calls.
     #[must_use]
     pub(super) fn pause(&self, now: Duration, calls: u32) -> Duration {
-        let each = if now.saturating_sub(self.moved) < MOVING { BUSY } else { IDLE };
+        let each = if self.quiet(now) < MOVING { BUSY } else { IDLE };
         each * calls
     }
 

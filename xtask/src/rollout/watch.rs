@@ -8,10 +8,12 @@ use super::guard::{Guard, Guarded};
 use super::halt::Halt;
 use super::look::Looker;
 use super::pace::Pace;
-use super::snapshot::{self, Service, Snapshot};
+use super::snapshot::Snapshot;
 use super::start::Start;
+use super::tasks::Tasks;
+use super::tell::Teller;
 use super::until::{Serving, Until};
-use super::verdict::{Goal, Verdict, judge};
+use super::verdict::{Verdict, judge};
 use crate::aws::Aws;
 use crate::error::{Error, Result};
 use crate::event::{Done, Events, Phase, Running};
@@ -78,12 +80,13 @@ pub async fn watch(aws: &Aws, watch: &Watch<'_>, events: &Events) -> Result<Watc
     let began = Instant::now();
     let mut looker = Looker::new(watch);
     let mut pace = Pace::default();
-    let mut teller = Teller { told: None };
+    let (mut teller, mut tasks) = (Teller::default(), Tasks::new(events.tasks_wanted()));
     let mut guard = Guard::new();
     let (mut halt, mut serving) = (Halt::default(), Serving::default());
     loop {
         let snapshot = looker.look(aws, watch, events).await.map_err(lost_sight)?;
-        if teller.tell(&looker.goal, &snapshot, &step) {
+        let ours = looker.own_deployment(&snapshot);
+        if teller.tell(watch, &looker, &snapshot, &tasks, events) {
             pace.moved(began.elapsed());
         }
         let verdict = match guard.check(aws, watch, &looker, &snapshot).await.map_err(lost_sight)? {
@@ -114,7 +117,20 @@ pub async fn watch(aws: &Aws, watch: &Watch<'_>, events: &Events) -> Result<Watc
             {
                 return Ok(serves(watch, &snapshot, step, events));
             }
-            _ => pause(&watch.interrupts, &halt, pace.pause(now, looker.calls)).await,
+            _ => {
+                let mut calls = looker.calls + guard.calls;
+                if let Some(ours) = ours {
+                    tasks.learn(&ours.id, &guard.seen);
+                    // No look waits for more than these two calls: a verdict may depend on it.
+                    if calls <= 2 && tasks.due(ours, pace.quiet(now), now) {
+                        calls += tasks.look(aws, watch.cluster, ours, now).await;
+                    }
+                    if teller.tell(watch, &looker, &snapshot, &tasks, events) {
+                        pace.moved(now);
+                    }
+                }
+                pause(&watch.interrupts, &halt, pace.pause(now, calls)).await;
+            }
         }
     }
 }
@@ -130,53 +146,6 @@ async fn pause(interrupts: &Interrupts, halt: &Halt, pause: Duration) {
 /// Not to see the rollout does not end it.
 fn lost_sight(error: Error) -> Error {
     error.hint("the rollout goes on unwatched: run again to follow it")
-}
-
-/// Says what changed, if anything did.
-struct Teller {
-    told: Option<String>,
-}
-
-impl Teller {
-    /// Whether there was something to say.
-    fn tell(&mut self, goal: &Goal, snapshot: &Snapshot, step: &Running) -> bool {
-        let Some(service) = &snapshot.service else { return false };
-        let text = progress(goal, service, snapshot.record.as_ref());
-        let news = self.told.as_ref() != Some(&text);
-        if news {
-            step.progress(text.as_str());
-            self.told = Some(text);
-        }
-        news
-    }
-}
-
-fn progress(goal: &Goal, service: &Service, record: Option<&snapshot::Record>) -> String {
-    let Goal::Deployment { id, .. } = goal else {
-        return format!("{} of {} tasks run", service.running, service.desired);
-    };
-    let ours = service.deployments.iter().find(|deployment| deployment.id == *id);
-    let mut text = match ours {
-        Some(ours) => format!("{} of {} tasks run", ours.running, ours.desired),
-        None => "not in the service's list".to_owned(),
-    };
-    let parts = [
-        (ours.map_or(0, |ours| ours.pending), "starting"),
-        (ours.map_or(0, |ours| ours.failed), "failed"),
-        (
-            service.deployments.iter().filter(|other| other.id != *id).map(|other| other.running).sum(),
-            "of the old revision",
-        ),
-    ];
-    for (count, what) in parts.iter().filter(|(count, _)| *count > 0) {
-        text.push_str(&format!(", {count} {what}"));
-    }
-    if record
-        .is_some_and(|record| matches!(record.status.as_str(), "ROLLBACK_REQUESTED" | "ROLLBACK_IN_PROGRESS"))
-    {
-        text.push_str(", rolling back");
-    }
-    text
 }
 
 fn succeeded(watch: &Watch<'_>, snapshot: &Snapshot, step: Running) -> Watched {

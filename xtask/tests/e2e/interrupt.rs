@@ -18,8 +18,7 @@ fn interrupted(workspace: &Workspace, flags: &[&str]) -> (Option<i32>, Value) {
     let mut signalled = false;
     for line in BufReader::new(child.stdout.take().expect("it is piped")).lines() {
         outcome = serde_json::from_str(&line.expect("text")).expect("a JSON object");
-        let rollout = outcome["step"]["phase"] == "rollout";
-        if outcome["event"] == "progress" && rollout && !std::mem::replace(&mut signalled, true) {
+        if outcome["event"] == "rollout" && !std::mem::replace(&mut signalled, true) {
             send(&child, "-INT");
         }
     }

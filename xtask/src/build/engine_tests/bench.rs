@@ -85,7 +85,7 @@ impl Bench {
         self.images.lock().expect("not poisoned").extend(ids);
         let mut seen = Vec::new();
         while let Some(event) = receiver.recv().await {
-            seen.push(event);
+            seen.push(event.event);
         }
         (result, seen)
     }
