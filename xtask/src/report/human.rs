@@ -39,7 +39,8 @@ impl Lines {
             Event::Rollout(rollout) => self.rollout(rollout),
             Event::Asked { question } => {
                 self.held = Some(String::new());
-                return self.verb("Interrupted", WARN, question).replace('\n', " ");
+                // The answer has a line of its own, which another Ctrl-C leaves to what comes next.
+                return format!("{}{:>MARGIN$} ", self.verb("Interrupted", WARN, question), ">");
             }
             Event::Answered => self.held.take().unwrap_or_default(),
             event => self.line(event).unwrap_or_default(),
@@ -167,4 +168,99 @@ fn one_failure(style: Style, error: &Error) -> String {
         lines.for_each(|line| text.push_str(&format!("        {line}\n")));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Breaker, Container, Counts, Other, Step};
+    use crate::report::Format;
+
+    fn lines(live: bool) -> Lines {
+        Lines::new(Style { format: Format::Human, color: false, live, verbosity: Verbosity::Normal })
+    }
+
+    fn counts(running: i32, pending: i32, failed: i32) -> Option<Counts> {
+        Some(Counts { desired: 2, running, pending, failed })
+    }
+
+    fn stopped(id: &str, code: i32) -> Task {
+        Task {
+            id: id.to_owned(),
+            status: "STOPPED".to_owned(),
+            stopped_reason: Some("Essential container in task exited".to_owned()),
+            containers: vec![Container { name: "app".to_owned(), exit_code: Some(code), reason: None }],
+            ..Task::default()
+        }
+    }
+
+    /// A rollout that fails and is rolled back.
+    fn story() -> Vec<Rollout> {
+        let old = Other { task_definition: "web:1".to_owned(), counts: counts(2, 0, 0).unwrap_or_default() };
+        let seen = Rollout {
+            service: "web".to_owned(),
+            task_definition: "web:2".to_owned(),
+            status: Some("IN_PROGRESS".to_owned()),
+            counts: counts(0, 2, 0),
+            others: vec![old],
+            breaker: Some(Breaker { failures: 0, threshold: 3 }),
+            ..Rollout::default()
+        };
+        let (mut crashed, mut again, mut back) = (seen.clone(), seen.clone(), seen.clone());
+        crashed.tasks = Some(vec![stopped("0123456789abcdef", 3)]);
+        crashed.counts = counts(0, 1, 1);
+        crashed.breaker = Some(Breaker { failures: 1, threshold: 3 });
+        again.tasks = Some(vec![stopped("0123456789abcdef", 3), stopped("fedcba9876543210", 3)]);
+        again.counts = crashed.counts;
+        again.breaker = crashed.breaker;
+        back.counts = None;
+        back.status = Some("ROLLBACK_IN_PROGRESS".to_owned());
+        vec![seen.clone(), seen, crashed, again, back]
+    }
+
+    fn told(lines: &mut Lines) -> String {
+        story().into_iter().map(|rollout| lines.event(&Event::Rollout(Box::new(rollout)))).collect()
+    }
+
+    #[test]
+    fn without_a_terminal_each_change_is_a_line_and_nothing_is_said_twice() {
+        insta::assert_snapshot!(told(&mut lines(false)), @r"
+        Rollout web 0 of 2 tasks run, 2 starting, 2 of web:1
+        Rollout web task 01234567 stopped: Essential container in task exited (app: exit code 3)
+        Rollout web 0 of 2 tasks run, 1 starting, 1 failed, 2 of web:1, 1 of 3 failures (circuit breaker)
+        Rollout web 2 of web:1, rolling back
+        ");
+    }
+
+    #[test]
+    fn with_a_live_view_only_what_lasts_is_a_line() {
+        insta::assert_snapshot!(told(&mut lines(true)), @r"
+        Rollout web task 01234567 stopped: Essential container in task exited (app: exit code 3)
+        Rollout web rolling back
+        ");
+    }
+
+    #[test]
+    fn while_the_user_is_asked_nothing_else_is_written() {
+        let mut lines = lines(true);
+        let asked = Event::Asked { question: "Go on?".to_owned() };
+        assert_eq!(lines.event(&asked), " Interrupted Go on?\n           > ");
+        let note = Event::Note { message: "something".to_owned() };
+        assert_eq!((lines.event(&note).as_str(), lines.asking()), ("", true));
+        assert_eq!(lines.event(&Event::Answered), "        Note something\n");
+        assert!(!lines.asking());
+    }
+
+    #[test]
+    fn a_quiet_run_says_only_what_is_wrong() {
+        let style = Style { verbosity: Verbosity::Quiet, ..lines(false).style };
+        let mut quiet = Lines::new(style);
+        assert_eq!(told(&mut quiet), "");
+        let step = Step { phase: Phase::Push, subject: "web".to_owned() };
+        let done = Done::Changed;
+        let pushed = Event::Finished { step, done, message: String::new(), elapsed: Duration::ZERO };
+        assert_eq!(quiet.event(&pushed), "");
+        let warning = Event::Warning { message: "beware".to_owned() };
+        assert_eq!(quiet.event(&warning), "     Warning beware\n");
+    }
 }

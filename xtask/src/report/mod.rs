@@ -9,6 +9,8 @@ mod live;
 mod screen;
 mod span;
 mod view;
+#[cfg(test)]
+mod view_tests;
 mod words;
 
 use std::io::{IsTerminal as _, Write as _};

@@ -16,6 +16,9 @@ const END: &str = "\x1b[?2026l";
 const NO_WRAP: &str = "\x1b[?7l";
 const WRAP: &str = "\x1b[?7h";
 const ERASE_BELOW: &str = "\x1b[J";
+/// Row first, then the rest from its second column on: erased from the window's very corner, a
+/// screen is moved into the history by tmux.
+const ERASE_REGION: &str = "\r\x1b[K\x1b[C\x1b[J\r";
 const ERASE_RIGHT: &str = "\x1b[K";
 
 /// A window.
@@ -47,8 +50,7 @@ impl Screen {
         }
         let mut out = BEGIN.to_owned();
         if anew && !drawn.is_empty() {
-            out.push('\r');
-            out.push_str(ERASE_BELOW);
+            out.push_str(ERASE_REGION);
         }
         out.push_str(text);
         let old = if anew { &[] } else { drawn.as_slice() };
@@ -59,16 +61,16 @@ impl Screen {
 
     /// What to write so that the region is gone.
     fn clear(&mut self) -> &'static str {
-        if std::mem::take(&mut self.drawn).is_empty() { "" } else { "\r\x1b[J" }
+        if std::mem::take(&mut self.drawn).is_empty() { "" } else { ERASE_REGION }
     }
 }
 
 /// The rows that changed, and the way back to the first.
 fn rows(old: &[String], new: &[String]) -> String {
     if new.is_empty() {
-        return if old.is_empty() { String::new() } else { format!("\r{ERASE_BELOW}") };
+        return if old.is_empty() { "" } else { ERASE_REGION }.to_owned();
     }
-    let mut out = NO_WRAP.to_owned();
+    let mut out = format!("{NO_WRAP}\r");
     let last = new.len() - 1;
     for (at, line) in new.iter().enumerate() {
         if at > 0 {
@@ -121,4 +123,125 @@ pub(super) fn size() -> Option<Size> {
     let found = std::io::stderr().is_terminal().then(|| terminal_size::terminal_size_of(std::io::stderr()));
     let (columns, rows) = found.flatten()?;
     Some(Size { columns: usize::from(columns.0), rows: usize::from(rows.0) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZE: Size = Size { columns: 20, rows: 8 };
+
+    /// As much of a terminal as the region uses.
+    #[derive(Default)]
+    struct Terminal {
+        rows: Vec<Vec<char>>,
+        row: usize,
+        column: usize,
+    }
+
+    impl Terminal {
+        fn write(&mut self, text: &str) {
+            let mut rest = text;
+            while let Some(c) = rest.chars().next() {
+                rest = &rest[c.len_utf8()..];
+                match c {
+                    '\r' => self.column = 0,
+                    '\n' => (self.row, self.column) = (self.row + 1, 0),
+                    '\x1b' => {
+                        let end = rest.find(|c: char| c.is_ascii_alphabetic()).expect("a sequence ends");
+                        self.sequence(&rest[1..=end]);
+                        rest = &rest[end + 1..];
+                    }
+                    c => self.put(c),
+                }
+            }
+        }
+
+        fn put(&mut self, c: char) {
+            let (row, column) = (self.row, self.column);
+            self.rows.resize(self.rows.len().max(row + 1), Vec::new());
+            let line = &mut self.rows[row];
+            line.resize(line.len().max(column + 1), ' ');
+            line[column] = c;
+            self.column += 1;
+        }
+
+        fn sequence(&mut self, sequence: &str) {
+            let (parameters, kind) = sequence.split_at(sequence.len() - 1);
+            let count = parameters.parse().unwrap_or(1);
+            match kind {
+                "A" => self.row -= count,
+                "C" => self.column += count,
+                "K" | "J" => {
+                    if let Some(line) = self.rows.get_mut(self.row) {
+                        line.truncate(self.column);
+                    }
+                    if kind == "J" {
+                        self.rows.truncate(self.row + 1);
+                    }
+                }
+                _ => assert!(parameters.starts_with('?'), "{sequence}"),
+            }
+        }
+
+        fn text(&self) -> Vec<String> {
+            let lines = self.rows.iter().map(|line| line.iter().collect::<String>().trim_end().to_owned());
+            let mut lines: Vec<String> = lines.collect();
+            while lines.last().is_some_and(String::is_empty) {
+                lines.pop();
+            }
+            lines
+        }
+    }
+
+    fn frame(lines: &[&str]) -> Vec<String> {
+        lines.iter().map(|&line| line.to_owned()).collect()
+    }
+
+    #[test]
+    fn frames_replace_each_other_below_the_lines_that_last() {
+        let (mut screen, mut terminal) = (Screen::new(), Terminal::default());
+        let frames: [(&str, &[&str]); 7] = [
+            ("", &["one"]),
+            ("first\n", &["longer", "two"]),
+            ("", &["longer", "2", "three"]),
+            ("", &["short"]),
+            ("second\n", &["short"]),
+            ("", &[]),
+            ("third\n", &["x", "y"]),
+        ];
+        let mut lasting: Vec<String> = Vec::new();
+        for (text, lines) in frames {
+            terminal.write(&screen.update(text, frame(lines), SIZE));
+            lasting.extend(text.lines().map(str::to_owned));
+            assert_eq!(terminal.text(), [lasting.clone(), frame(lines)].concat());
+            assert_eq!((terminal.row, terminal.column), (lasting.len(), 0), "the cursor waits at the region");
+        }
+        terminal.write(screen.clear());
+        assert_eq!(terminal.text(), lasting);
+    }
+
+    #[test]
+    fn only_what_changed_is_written() {
+        let mut screen = Screen::new();
+        screen.update("", frame(&["same", "old"]), SIZE);
+        assert_eq!(screen.update("", frame(&["same", "old"]), SIZE), "");
+        let update = screen.update("", frame(&["same", "new"]), SIZE);
+        assert!(update.contains("new") && !update.contains("same"), "{update:?}");
+        assert!(update.starts_with(BEGIN) && update.ends_with(END), "one frame, shown at once");
+    }
+
+    #[test]
+    fn a_window_of_another_size_is_drawn_anew() {
+        let mut screen = Screen::new();
+        screen.update("", frame(&["same"]), SIZE);
+        let update = screen.update("", frame(&["same"]), Size { columns: 10, rows: 8 });
+        assert!(update.contains(ERASE_REGION) && update.contains("same"), "{update:?}");
+    }
+
+    #[test]
+    fn nothing_is_cleared_where_nothing_stands() {
+        let mut screen = Screen::new();
+        assert_eq!((screen.clear(), screen.update("", Vec::new(), SIZE)), ("", String::new()));
+    }
 }

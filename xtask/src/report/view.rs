@@ -67,9 +67,10 @@ impl View {
         let mut lines = Vec::new();
         for (running, head) in self.running.iter().zip(heads) {
             lines.extend(head);
-            if let Some(tasks) = self.rollout_of(&running.step).and_then(|rollout| rollout.tasks.as_ref()) {
-                lines.extend(tasks_of(tasks, each, room));
-            }
+            let rollout = self.rollout_of(&running.step);
+            lines.extend(
+                rollout.map(|rollout| tasks_of(&shown_tasks(rollout), each, room)).unwrap_or_default(),
+            );
         }
         cut(&mut lines, rows);
         lines.iter().map(|line| line.fit(columns, color)).collect()
@@ -135,19 +136,25 @@ fn folded(facts: &[String], room: Room) -> Vec<Spans> {
     lines.iter().map(|line| room.indent().plain(line)).collect()
 }
 
+/// Of a deployment that left the list, tasks are not read any more: only what is over is known.
+fn shown_tasks(rollout: &Rollout) -> Vec<&Task> {
+    let listed = rollout.counts.is_some();
+    rollout.tasks.iter().flatten().filter(|task| listed || task.stopped()).collect()
+}
+
 /// The tasks worth a line, oldest first, then how many more there are.
-fn tasks_of(tasks: &[Task], most: usize, room: Room) -> Vec<Spans> {
+fn tasks_of(tasks: &[&Task], most: usize, room: Room) -> Vec<Spans> {
     if tasks.len() <= most {
         return tasks.iter().map(|task| line_of(task, room)).collect();
     }
     let Some(most) = most.checked_sub(1) else { return Vec::new() };
     let mut order: Vec<usize> = (0..tasks.len()).collect();
-    order.sort_by_key(|at| (rank(&tasks[*at]), std::cmp::Reverse(*at)));
+    order.sort_by_key(|at| (rank(tasks[*at]), std::cmp::Reverse(*at)));
     let (shown, hidden) = order.split_at(most);
     let mut shown = shown.to_vec();
     shown.sort_unstable();
-    let lines = shown.iter().map(|at| line_of(&tasks[*at], room));
-    lines.chain(std::iter::once(more(hidden.iter().map(|at| &tasks[*at]), room))).collect()
+    let lines = shown.iter().map(|at| line_of(tasks[*at], room));
+    lines.chain(std::iter::once(more(hidden.iter().map(|at| tasks[*at]), room))).collect()
 }
 
 /// What moves tells more than what runs, and that more than what is over.

@@ -47,20 +47,25 @@ pub(super) fn whole_seconds(duration: Duration) -> String {
 
 /// The counts of a rollout, a fact each.
 pub(super) fn facts(rollout: &Rollout) -> Vec<String> {
-    let Some(counts) = rollout.counts else { return vec!["not in the service's list".to_owned()] };
-    let mut facts = vec![format!("{} of {} tasks run", counts.running, counts.desired)];
+    let mut facts = Vec::new();
+    match (rollout.counts, taken_back(rollout)) {
+        (Some(counts), _) => facts.push(format!("{} of {} tasks run", counts.running, counts.desired)),
+        (None, Some(_)) => {}
+        (None, None) => facts.push("not in the service's list".to_owned()),
+    }
     let mut count = |count: i32, what: &str| {
         if count > 0 {
             facts.push(format!("{count} {what}"));
         }
     };
+    let counts = rollout.counts.unwrap_or_default();
     count(counts.pending, "starting");
     count(counts.failed, "failed");
     for other in &rollout.others {
         count(other.counts.running + other.counts.pending, &format!("of {}", other.task_definition));
     }
     if let Some(breaker) = rollout.breaker.filter(|breaker| breaker.failures > 0) {
-        facts.push(format!("circuit breaker: {} of {} failures", breaker.failures, breaker.threshold));
+        facts.push(format!("{} of {} failures (circuit breaker)", breaker.failures, breaker.threshold));
     }
     facts.extend(taken_back(rollout).map(str::to_owned));
     facts

@@ -62,11 +62,12 @@ impl Tasks {
 
     /// Whether another look is worth its calls, when nothing has moved for so long.
     pub(super) fn due(&self, ours: &Deployment, quiet: Duration, now: Duration) -> bool {
-        let pause = if quiet < MOVING { PAUSE } else { IDLE };
+        // What is known to run may still turn out healthy or unhealthy.
+        let pause = if quiet < MOVING && !self.settled(ours) { PAUSE } else { IDLE };
         let rested = self.looked.is_none_or(|at| now.saturating_sub(at) >= pause);
         // Where all tasks run, the verdict is near, and is not to be kept waiting.
         let patient = !complete(ours) || quiet >= PAUSE;
-        self.wanted && rested && patient && !self.settled(ours)
+        self.wanted && rested && patient
     }
 
     /// Whether all that is to run is known to run.
@@ -143,7 +144,7 @@ mod tests {
             .task_arn(format!("arn:aws:ecs:r:1:task/c/{id}"))
             .started_by("ecs-svc/2")
             .last_status(status)
-            .health_status(ecs::HealthStatus::Unknown)
+            .health_status(ecs::HealthStatus::from("UNKNOWN"))
             .created_at(DateTime::from_secs(created))
             .build()
     }
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn looks_are_rare_and_end_when_all_run() {
+    fn looks_are_rare_and_rarer_when_all_run() {
         let mut tasks = Tasks::new(true);
         let due =
             |tasks: &Tasks, ours: &Deployment, quiet, now| tasks.due(ours, quiet * SECOND, now * SECOND);
@@ -190,7 +191,7 @@ mod tests {
         assert!(!due(&tasks, &ours(2, 0), 1, 3), "the verdict is near");
         assert!(due(&tasks, &ours(2, 0), 2, 3), "the tasks were read before the counts");
         tasks.learn("ecs-svc/2", &[one("b", "RUNNING", 2)]);
-        assert!(!due(&tasks, &ours(2, 0), 2, 3));
+        assert!(!due(&tasks, &ours(2, 0), 2, 3) && due(&tasks, &ours(2, 0), 2, 11));
     }
 
     #[test]
