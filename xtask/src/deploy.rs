@@ -6,6 +6,7 @@ mod each;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::aws::Aws;
@@ -37,7 +38,7 @@ pub struct Options {
 }
 
 /// How a service ended up.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Deployed {
     /// Its name.

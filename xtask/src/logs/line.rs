@@ -1,9 +1,10 @@
 //! A line and where it came from.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A log event.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Line {
     /// Milliseconds since 1970.

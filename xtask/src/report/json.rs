@@ -123,3 +123,44 @@ fn rfc3339(at: SystemTime) -> String {
     let whole = seconds.fmt(Format::DateTime).unwrap_or_default();
     format!("{}.{:03}Z", whole.trim_end_matches('Z'), since.subsec_millis())
 }
+
+/// What an outcome is made of, to hold the document against it.
+#[cfg(test)]
+pub(super) fn outcome_schemas() -> [schemars::Schema; 2] {
+    [schemars::schema_for!(Well<'_>), schemars::schema_for!(FailedRun<'_>)]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::event::{Event, Rollout};
+
+    #[test]
+    fn an_event_is_a_line_with_schema_and_time() {
+        let at = UNIX_EPOCH + Duration::from_millis(1_769_860_800_040);
+        let note = Event::Note { message: "two\nlines".to_owned() };
+        insta::assert_snapshot!(event(&Stamped { at, event: note }), @r#"{"event":"note","message":"two\nlines","schema":1,"time":"2026-01-31T12:00:00.040Z"}"#);
+        let rollout = Rollout { service: "web".to_owned(), ..Rollout::default() };
+        let rollout = Event::Rollout(Box::new(rollout));
+        insta::assert_snapshot!(event(&Stamped { at, event: rollout }), @r#"{"breaker":null,"counts":null,"deployment":null,"event":"rollout","others":[],"schema":1,"service":"web","service-deployment":null,"status":null,"task-definition":"","tasks":null,"time":"2026-01-31T12:00:00.040Z"}"#);
+    }
+
+    #[test]
+    fn a_failure_is_an_outcome_with_all_its_members() {
+        let error = Error::new(Kind::RolledBack, "`web:2` failed").caused_by("why").hint("what next");
+        let mut value: Value = serde_json::from_str(&failure(&error)).expect("an object");
+        let time = value["time"].take();
+        assert_eq!(time.as_str().map(str::len), Some("2026-01-31T12:00:00.000Z".len()));
+        insta::assert_snapshot!(value, @r#"{"card":null,"cause":"why","detail":null,"event":"outcome","exit-code":7,"hints":["what next"],"kind":"rolled-back","message":"`web:2` failed","ok":false,"schema":1,"time":null}"#);
+    }
+
+    #[test]
+    fn a_run_that_went_well_is_an_outcome() {
+        let mut value: Value =
+            serde_json::from_str(&success("deploy", &json!({ "services": [] }))).expect("an object");
+        value["time"].take();
+        insta::assert_snapshot!(value, @r#"{"command":"deploy","event":"outcome","exit-code":0,"ok":true,"result":{"services":[]},"schema":1,"time":null}"#);
+    }
+}

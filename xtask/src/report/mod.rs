@@ -3,6 +3,8 @@
 //! Three ways to see the same events: lines that last (`human`), with what goes on now below them on a
 //! terminal (`view` into a frame, `screen` into what has to be written), or JSON.
 
+#[cfg(test)]
+mod document;
 mod human;
 mod json;
 mod live;

@@ -105,7 +105,7 @@ fn a_very_narrow_window() {
       2 starting|
       1 failed|
       3 of web:1|
-      circuit breaker:…|
+      2 of 3 failures …|
       0a0a0a0a STOPPED…|
       1b1b1b1b RUNNING…|
       2c2c2c2c ACTIVAT…|

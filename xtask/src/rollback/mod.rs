@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_ecs::types::Service;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::aws::{Aws, fault};
@@ -36,7 +37,7 @@ pub struct Request<'a> {
 }
 
 /// How it ended, or what would be done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct RolledBack {
     /// The service.

@@ -2,6 +2,7 @@
 //! they wrote, the likely cause, and the next step. The same facts as text and as JSON.
 
 use aws_sdk_ecs::types::Task;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::cause::{Facts, likely};
@@ -11,7 +12,7 @@ use crate::register::short;
 const SHOWN: usize = 3;
 
 /// What is known of a failure.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Card {
     /// The likely cause in one sentence.
@@ -27,7 +28,7 @@ pub(super) struct Card {
 }
 
 /// A way in which tasks stopped.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Failure {
     /// IDs, the newest first.
@@ -39,7 +40,7 @@ pub(super) struct Failure {
 }
 
 /// A container that ended, or did not start.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Ended {
     /// Its name.
@@ -51,7 +52,7 @@ pub(super) struct Ended {
 }
 
 /// The last lines of a container.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Log {
     /// The task's ID.

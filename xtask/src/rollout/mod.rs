@@ -24,6 +24,12 @@ mod until;
 mod verdict;
 mod watch;
 
+/// What a failure card is made of, to hold the document against it.
+#[cfg(test)]
+pub(crate) fn card_schema() -> schemars::Schema {
+    schemars::schema_for!(card::Card)
+}
+
 pub use crash::crashes;
 pub use find::known;
 pub use start::{Start, start};
