@@ -2,7 +2,7 @@
 //! tasks as containers on a Docker Engine.
 //!
 //! ```text
-//! HTTP -> wire -> closed Request enum -> api::{ecs,ecr,ec2,sts,logs} -> state -> scheduler -> engine
+//! HTTP -> wire -> closed Request enum -> api::{ecs,ecr,ec2,elb,sts,logs} -> state -> scheduler -> engine
 //! ```
 //!
 //! What each layer may not know is what keeps it testable: `wire` knows no

@@ -151,10 +151,10 @@ async fn call(State(cloud): State<Cloud>, headers: HeaderMap, body: Bytes) -> Re
     respond(wire::render(&call, &request_id, answer.as_ref()), &request_id)
 }
 
-/// A change of ECS's state is on disk before it is confirmed.
+/// A change of ECS's state, which the target groups are part of, is on disk before it is confirmed.
 async fn perform(cloud: &Cloud, call: &wire::Call, request: Request) -> Result<serde_json::Value, ApiError> {
     let reads = ["Describe", "List"].iter().any(|verb| call.operation.starts_with(verb));
-    let changes = matches!(request, Request::Ecs(_)) && !reads;
+    let changes = matches!(request, Request::Ecs(_) | Request::Elb(_)) && !reads;
     let answer = request.handle(cloud).await;
     if changes && answer.is_ok() && tokio::time::timeout(SAVE, cloud.ecs_is_saved()).await.is_err() {
         return Err(ApiError::server("The state of the control plane could not be saved."));

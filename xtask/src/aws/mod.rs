@@ -16,6 +16,8 @@ pub struct Aws {
     pub ecr: aws_sdk_ecr::Client,
     /// Security groups, subnets, network interfaces.
     pub ec2: aws_sdk_ec2::Client,
+    /// Elastic Load Balancing: target groups.
+    pub elb: aws_sdk_elasticloadbalancingv2::Client,
     /// CloudWatch Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
     /// `ap-northeast-2` …
@@ -30,6 +32,7 @@ impl Aws {
             ecs: aws_sdk_ecs::Client::new(config),
             ecr: aws_sdk_ecr::Client::new(config),
             ec2: aws_sdk_ec2::Client::new(config),
+            elb: aws_sdk_elasticloadbalancingv2::Client::new(config),
             logs: aws_sdk_cloudwatchlogs::Client::new(config),
             region,
         }

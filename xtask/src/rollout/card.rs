@@ -5,7 +5,9 @@ use aws_sdk_ecs::types::Task;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::balanced;
 use super::cause::{Facts, likely};
+use crate::live::TargetGroup;
 use crate::register::short;
 
 /// How many ways to fail are worth showing.
@@ -19,12 +21,23 @@ pub(super) struct Card {
     pub(super) cause: Option<String>,
     /// What to do, most likely first.
     pub(super) next: Vec<String>,
-    /// The ways in which tasks stopped, the newest first.
+    /// The ways in which tasks stopped, the newest first; those stopped to make room last.
     pub(super) failures: Vec<Failure>,
+    /// The target groups that the service is behind, and their targets.
+    pub(super) target_groups: Vec<TargetGroup>,
     /// The last lines that a failed task wrote, if it wrote any.
     pub(super) log: Option<Log>,
     /// The service's last events, the newest first.
     pub(super) events: Vec<String>,
+}
+
+/// What is known of the load balancing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Balanced {
+    /// The service's target groups.
+    pub(super) groups: Vec<TargetGroup>,
+    /// The grace period in seconds.
+    pub(super) grace: i32,
 }
 
 /// A way in which tasks stopped.
@@ -65,7 +78,7 @@ pub(super) struct Log {
 
 impl Card {
     /// Reads the facts, `tasks` newest first.
-    pub(super) fn new(tasks: &[Task], events: Vec<String>) -> Self {
+    pub(super) fn new(tasks: &[Task], events: Vec<String>, balanced: Balanced) -> Self {
         let failures = failures(tasks);
         let first = failures.first();
         let containers = || first.into_iter().flat_map(|failure| &failure.containers);
@@ -79,9 +92,11 @@ impl Card {
                 .find_map(|one| Some((one.name.as_str(), one.exit_code.filter(|code| *code != 0)?)))
                 .or_else(|| containers().find_map(|one| Some((one.name.as_str(), one.exit_code?)))),
             events: events.iter().map(String::as_str).collect(),
+            groups: &balanced.groups,
+            grace: balanced.grace,
         };
         let (cause, next) = likely(&facts).map(|found| (Some(found.cause), found.next)).unwrap_or_default();
-        Self { cause, next, failures, log: None, events }
+        Self { cause, next, failures, target_groups: balanced.groups, log: None, events }
     }
 
     /// The container whose log is worth reading: task and name.
@@ -94,12 +109,13 @@ impl Card {
 
     /// Whether there is anything to show.
     pub(super) fn is_empty(&self) -> bool {
-        self.failures.is_empty() && self.events.is_empty()
+        self.failures.is_empty() && self.events.is_empty() && balanced::lines(&self.target_groups).is_empty()
     }
 
     /// The facts in lines; cause and next step are shown by the error itself.
     pub(super) fn text(&self) -> String {
         let mut lines: Vec<String> = self.failures.iter().take(SHOWN).flat_map(Failure::lines).collect();
+        lines.extend(balanced::lines(&self.target_groups));
         if let Some(log) = &self.log {
             lines.push(format!("last lines of {} in task {}:", log.container, log.task));
             lines.extend(log.lines.iter().map(|line| format!("  {line}")));
@@ -130,7 +146,8 @@ impl Failure {
     }
 }
 
-/// Tasks mostly fail alike: each way once.
+/// Tasks mostly fail alike: each way once. Those that were only stopped to make room say nothing, and
+/// come last.
 fn failures(tasks: &[Task]) -> Vec<Failure> {
     let mut failures: Vec<Failure> = Vec::new();
     for task in tasks {
@@ -144,6 +161,7 @@ fn failures(tasks: &[Task]) -> Vec<Failure> {
             None => failures.push(Failure { tasks: vec![id], stopped_reason, containers }),
         }
     }
+    failures.sort_by_key(|failure| failure.stopped_reason.starts_with("Scaling activity"));
     failures
 }
 
@@ -174,7 +192,8 @@ mod tests {
     fn tasks_that_fail_alike_are_told_once() {
         let exited = "Essential container in task exited";
         let tasks = [task("3", exited, 3), task("2", exited, 3), task("1", exited, 4)];
-        let mut card = Card::new(&tasks, vec!["(service web) has started 1 tasks".to_owned()]);
+        let mut card =
+            Card::new(&tasks, vec!["(service web) has started 1 tasks".to_owned()], Balanced::default());
         let lines = vec!["starting".to_owned(), "cannot go on".to_owned()];
         card.log = Some(Log { task: "3".to_owned(), container: "app".to_owned(), lines });
         assert_eq!(card.to_read(), Some(("3", "app")));
@@ -194,7 +213,38 @@ mod tests {
     }
 
     #[test]
+    fn a_task_behind_a_target_group_tells_more_than_one_that_was_stopped_to_make_room() {
+        let failed = "Health checks failed with these codes: [500]";
+        let target = crate::live::Target {
+            address: Some("10.0.0.5".to_owned()),
+            port: Some(80),
+            state: "unhealthy".to_owned(),
+            reason: Some("Target.ResponseCodeMismatch".to_owned()),
+            description: Some(failed.to_owned()),
+            ..crate::live::Target::default()
+        };
+        let group = TargetGroup { targets: vec![target], ..TargetGroup::of("arn:x:1:targetgroup/web/0") };
+        let tasks = [
+            task("2", "Scaling activity initiated by (deployment ecs-svc/2)", 143),
+            task("1", "Task failed ELB health checks in (target-group arn:x:1:targetgroup/web/0)", 143),
+        ];
+        let card = Card::new(&tasks, Vec::new(), Balanced { groups: vec![group], grace: 0 });
+        assert_eq!(card.to_read(), Some(("1", "app")));
+        insta::assert_snapshot!(card.cause.clone().unwrap_or_default(), @"the load balancer's health check is answered with 500");
+        insta::assert_snapshot!(card.text(), @r"
+        task 1:
+          Task failed ELB health checks in (target-group arn:x:1:targetgroup/web/0)
+          container app: exit code 143
+        task 2:
+          Scaling activity initiated by (deployment ecs-svc/2)
+          container app: exit code 143
+        target group web:
+          10.0.0.5:80 unhealthy: Health checks failed with these codes: [500] (Target.ResponseCodeMismatch)
+        ");
+    }
+
+    #[test]
     fn with_nothing_known_there_is_nothing_to_show() {
-        assert!(Card::new(&[], Vec::new()).is_empty());
+        assert!(Card::new(&[], Vec::new(), Balanced::default()).is_empty());
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! Stop reasons: Amazon ECS Developer Guide, "Amazon ECS stopped tasks error messages".
 
+use super::balanced;
 use crate::config::role_recipe;
+use crate::live::TargetGroup;
 
 /// What is known of a way to fail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,6 +15,10 @@ pub(super) struct Facts<'a> {
     pub(super) exit: Option<(&'a str, i32)>,
     /// The service's last events.
     pub(super) events: Vec<&'a str>,
+    /// The target groups that the service is behind.
+    pub(super) groups: &'a [TargetGroup],
+    /// The grace period in seconds.
+    pub(super) grace: i32,
 }
 
 /// A cause, with what to do about it.
@@ -29,13 +35,19 @@ pub(super) fn likely(facts: &Facts<'_>) -> Option<Cause> {
     facts
         .reasons
         .iter()
-        .find_map(|reason| by_reason(reason))
+        .find_map(|reason| by_target(reason, facts).or_else(|| by_reason(reason)))
         .or_else(|| by_exit(facts.exit?))
+        .or_else(|| balanced::likely(facts.groups, facts.grace))
         .or_else(|| facts.events.iter().find_map(|event| by_event(event)))
 }
 
 fn cause(cause: impl Into<String>, next: &[&str]) -> Option<Cause> {
     Some(Cause { cause: cause.into(), next: next.iter().map(|&step| step.to_owned()).collect() })
+}
+
+/// What the target groups say of a task that failed in one.
+fn by_target(reason: &str, facts: &Facts<'_>) -> Option<Cause> {
+    reason.contains("failed ELB health checks").then(|| balanced::likely(facts.groups, facts.grace))?
 }
 
 /// One row for each kind of words, the particular before the general.

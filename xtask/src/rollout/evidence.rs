@@ -1,29 +1,43 @@
 //! Reads what is left of the tasks that failed. Best effort: a call that fails here must not hide
 //! the failure that is being explained.
 
-use aws_sdk_ecs::types::{DesiredStatus, Task};
+use aws_sdk_ecs::types::{DesiredStatus, Service, Task};
 use serde_json::Value;
 
-use super::Watch;
-use super::card::{Card, Log};
+use super::card::{Balanced, Card, Log};
+use super::{Start, Watch, balanced};
 use crate::aws::Aws;
 use crate::event::Events;
+use crate::live::{self, TargetGroup};
 use crate::world::task_definition;
 
 /// How many of the last lines of a log are worth showing.
 const LINES: i32 = 15;
 
+/// How many of the service's last events are worth showing.
+const EVENTS: usize = 4;
+
 /// The facts of the failure.
 pub(super) async fn gather(aws: &Aws, watch: &Watch<'_>, events: &Events) -> Card {
-    let (tasks, messages, definition) = tokio::join!(
+    let (tasks, service, definition) = tokio::join!(
         stopped(aws, watch.cluster, watch.service, &watch.registered.arn),
-        service_events(aws, watch),
+        service(aws, watch),
         task_definition(aws, &watch.registered.arn),
     );
     if tasks.is_none() {
         events.note("the stopped tasks could not be read");
     }
-    let mut card = Card::new(&tasks.unwrap_or_default(), messages);
+    let tasks = tasks.unwrap_or_default();
+    let messages = service.iter().flat_map(Service::events).take(EVENTS).filter_map(|event| event.message());
+    let messages = messages.map(str::to_owned).collect();
+    let balanced = match &service {
+        Some(service) => Balanced {
+            groups: target_groups(aws, watch, service, &tasks, events).await,
+            grace: service.health_check_grace_period_seconds().unwrap_or(0),
+        },
+        None => Balanced::default(),
+    };
+    let mut card = Card::new(&tasks, messages, balanced);
     if let (Some((task, container)), Ok(Some(definition))) = (card.to_read(), definition) {
         card.log = log(aws, &definition, task, container).await;
     }
@@ -46,12 +60,32 @@ pub(super) async fn stopped(aws: &Aws, cluster: &str, service: &str, definition:
     Some(tasks)
 }
 
-async fn service_events(aws: &Aws, watch: &Watch<'_>) -> Vec<String> {
+async fn service(aws: &Aws, watch: &Watch<'_>) -> Option<Service> {
     let answer = aws.ecs.describe_services().cluster(watch.cluster).services(watch.service).send().await;
-    let Ok(answer) = answer else { return Vec::new() };
-    let service = answer.services().first();
-    let events = service.map(|service| service.events()).unwrap_or_default();
-    events.iter().take(4).filter_map(|event| event.message()).map(str::to_owned).collect()
+    answer.ok()?.services.unwrap_or_default().into_iter().next()
+}
+
+/// The service's target groups: their targets now, and those that failed before in this rollout.
+async fn target_groups(
+    aws: &Aws,
+    watch: &Watch<'_>,
+    service: &Service,
+    tasks: &[Task],
+    events: &Events,
+) -> Vec<TargetGroup> {
+    let (mut groups, problems) = live::target_groups(aws, &live::target_group_arns(service)).await;
+    problems.into_iter().for_each(|problem| events.note(problem));
+    let began = match watch.start {
+        Start::Deployment { created_ms, .. } => created_ms,
+        Start::InPlace { .. } => i64::MIN,
+    };
+    let ours = service
+        .events()
+        .iter()
+        .filter(|event| live::millis(event.created_at()).is_some_and(|at| at >= began));
+    let messages: Vec<&str> = ours.filter_map(|event| event.message()).collect();
+    balanced::remember(&mut groups, &messages, tasks);
+    groups
 }
 
 /// The end of what a container wrote. The stream's name is `PREFIX/CONTAINER/TASK`.

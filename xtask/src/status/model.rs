@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_ecs::types::{Deployment, DeploymentRolloutState, Service, Task, TaskStopCode};
 use serde::Serialize;
 
-use crate::live::{Definition, Record, millis, private_address};
+use crate::live::{Definition, Record, TargetGroup, millis, private_address};
 use crate::register::short;
 
 /// What was read of one service.
@@ -25,6 +25,8 @@ pub struct Facts<'a> {
     pub definitions: &'a BTreeMap<String, Definition>,
     /// Task ARN to public address.
     pub addresses: &'a BTreeMap<String, String>,
+    /// The target groups that it is behind, as far as they could be read.
+    pub target_groups: &'a [TargetGroup],
     /// Milliseconds since 1970.
     pub now_ms: i64,
 }
@@ -51,6 +53,8 @@ pub struct ServiceStatus {
     pub deployments: Vec<DeploymentStatus>,
     /// Tasks that are not over, the newest first.
     pub tasks: Vec<TaskStatus>,
+    /// The target groups that it is behind.
+    pub target_groups: Vec<Targets>,
     /// Tasks that died lately; those that were stopped to make room are not here.
     pub crashed: Vec<Crashed>,
     /// Service deployments, the newest first.
@@ -133,6 +137,20 @@ pub struct TaskStatus {
     pub public_address: Option<String>,
 }
 
+/// The targets of a target group, counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Targets {
+    /// Its name.
+    pub target_group: String,
+    /// Its ARN.
+    pub arn: String,
+    /// `healthy` and the like, and how many are so.
+    pub states: BTreeMap<String, usize>,
+    /// Why those are not healthy that are not, each reason once, in AWS's words.
+    pub reasons: Vec<String>,
+}
+
 /// A task that died.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -198,6 +216,7 @@ pub fn status(facts: &Facts<'_>) -> ServiceStatus {
     status.deployments = service.deployments().iter().map(deployment).collect();
     status.revisions = revisions(service, facts);
     status.tasks = facts.tasks.iter().filter(|task| !is_over(task)).map(|one| task(one, facts)).collect();
+    status.target_groups = facts.target_groups.iter().map(targets).collect();
     status.crashed =
         facts.tasks.iter().filter(|task| crashed_lately(task, facts.now_ms)).map(crashed).collect();
     status.rollouts = facts.rollouts.iter().map(rollout).collect();
@@ -317,6 +336,18 @@ fn rollout(record: &Record) -> RolloutStatus {
         created_ms: record.created_ms,
         finished_ms: record.finished_ms,
     }
+}
+
+fn targets(group: &TargetGroup) -> Targets {
+    let mut states = BTreeMap::new();
+    let mut reasons: Vec<String> = Vec::new();
+    for target in &group.targets {
+        *states.entry(target.state.clone()).or_insert(0) += 1;
+        let told = target.description.iter().chain(&target.reason).next();
+        let reason = told.filter(|_| !matches!(target.state.as_str(), "healthy" | "draining" | "initial"));
+        reasons.extend(reason.filter(|reason| !reasons.contains(reason)).cloned());
+    }
+    Targets { target_group: group.name.clone(), arn: group.arn.clone(), states, reasons }
 }
 
 fn event(event: &aws_sdk_ecs::types::ServiceEvent) -> ServiceEvent {

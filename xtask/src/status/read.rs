@@ -9,7 +9,7 @@ use super::model::{Facts, ServiceStatus, status};
 use crate::aws::Aws;
 use crate::error::Result;
 use crate::event::Events;
-use crate::live;
+use crate::live::{self, TargetGroup};
 
 /// How many past rollouts are worth showing.
 const ROLLOUTS: usize = 5;
@@ -32,8 +32,11 @@ pub async fn read(
     )?;
     let all: Vec<Task> = tasks.iter().flatten().cloned().collect();
     let wanted = definitions_of(&services, &all);
-    let (definitions, addresses) =
-        tokio::join!(live::definitions(aws, &wanted), live::public_addresses(aws, &all));
+    let (definitions, addresses, groups) = tokio::join!(
+        live::definitions(aws, &wanted),
+        live::public_addresses(aws, &all),
+        target_groups(aws, &services, events),
+    );
     let definitions = definitions?;
     let services: BTreeMap<&str, &Service> =
         services.iter().filter_map(|service| Some((service.service_name()?, service))).collect();
@@ -51,10 +54,25 @@ pub async fn read(
             rollouts: &rollouts,
             definitions: &definitions,
             addresses: &addresses,
+            target_groups: groups.get(name).map(Vec::as_slice).unwrap_or_default(),
             now_ms,
         })
     });
     Ok(each.collect())
+}
+
+/// By the service's name.
+async fn target_groups(
+    aws: &Aws,
+    services: &[Service],
+    events: &Events,
+) -> BTreeMap<String, Vec<TargetGroup>> {
+    let each = services.iter().map(|service| async {
+        let (groups, problems) = live::target_groups(aws, &live::target_group_arns(service)).await;
+        problems.into_iter().for_each(|problem| events.note(problem));
+        (service.service_name().unwrap_or_default().to_owned(), groups)
+    });
+    join_all(each).await.into_iter().collect()
 }
 
 fn definitions_of(services: &[Service], tasks: &[Task]) -> BTreeSet<String> {

@@ -12,7 +12,7 @@ use super::ServiceStatus;
 use super::model::{Facts, status};
 use super::text::{Look, render};
 use crate::git::Commit;
-use crate::live::{Definition, Record};
+use crate::live::{Definition, Record, Target, TargetGroup};
 
 const NOW: i64 = 10_000_000_000;
 
@@ -98,6 +98,15 @@ fn record(revision: u32, status: &str, reason: Option<&str>) -> Record {
 }
 
 fn of(service: Option<&Service>, tasks: &[Task], rollouts: &[Record]) -> ServiceStatus {
+    behind(&[], service, tasks, rollouts)
+}
+
+fn behind(
+    target_groups: &[TargetGroup],
+    service: Option<&Service>,
+    tasks: &[Task],
+    rollouts: &[Record],
+) -> ServiceStatus {
     let definitions = [1, 2].map(|revision| (arn(revision), definition(revision))).into();
     let addresses = tasks
         .iter()
@@ -112,6 +121,7 @@ fn of(service: Option<&Service>, tasks: &[Task], rollouts: &[Record]) -> Service
         rollouts,
         definitions: &definitions,
         addresses: &addresses,
+        target_groups,
         now_ms: NOW,
     })
 }
@@ -159,6 +169,31 @@ fn a_rollout_in_progress_shows_both_revisions() {
     ];
     let service = service(3, deployments);
     insta::assert_snapshot!("in_progress", plain(of(Some(&service), &[running("0123456789", 1)], &[]), None));
+}
+
+#[test]
+fn targets_are_counted_and_told_why() {
+    let target = |state: &str, description: Option<&str>| Target {
+        state: state.to_owned(),
+        description: description.map(str::to_owned),
+        ..Target::default()
+    };
+    let failed = Some("Health checks failed with these codes: [500]");
+    let targets = vec![
+        target("healthy", None),
+        target("unhealthy", failed),
+        target("unhealthy", failed),
+        target("draining", Some("Target deregistration is in progress")),
+    ];
+    let group =
+        TargetGroup { targets, ..TargetGroup::of("arn:aws:elasticloadbalancing:r:1:targetgroup/web/0") };
+    let service = service(2, vec![deployment(1, "PRIMARY", DeploymentRolloutState::Completed, 2)]);
+    let text = plain(behind(&[group, TargetGroup::of("spare")], Some(&service), &[], &[]), None);
+    let rows: Vec<&str> = text.lines().filter(|line| line.contains("targets")).collect();
+    insta::assert_snapshot!(rows.join("\n"), @r"
+    targets  web 1 draining, 1 healthy, 2 unhealthy: Health checks failed with these codes: [500]
+    targets  spare none
+    ");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use anstyle::{AnsiColor, Style};
 
-use super::model::{Crashed, DeploymentStatus, Revision, RolloutStatus, ServiceStatus, TaskStatus};
+use super::model::{Crashed, DeploymentStatus, Revision, RolloutStatus, ServiceStatus, Targets, TaskStatus};
 
 /// How it is to look.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +46,10 @@ fn service(status: &ServiceStatus, look: Look) -> String {
     }
     for one in &status.tasks {
         row("task", task_style(one), &task(one, look));
+    }
+    for one in &status.target_groups {
+        let well = one.reasons.is_empty();
+        row("targets", Some(if well { GOOD } else { BAD }), &targets(one));
     }
     for one in &status.crashed {
         row("crashed", Some(BAD), &crashed(one, look));
@@ -113,6 +117,14 @@ fn task(one: &TaskStatus, look: Look) -> String {
     }
     text.push_str(&ago(one.started_ms, look).replacen(',', ", started", 1));
     text
+}
+
+fn targets(one: &Targets) -> String {
+    let counts: Vec<String> = one.states.iter().map(|(state, count)| format!("{count} {state}")).collect();
+    let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
+    let reasons =
+        if one.reasons.is_empty() { String::new() } else { format!(": {}", one.reasons.join("; ")) };
+    format!("{} {counts}{reasons}", one.target_group)
 }
 
 fn crashed(one: &Crashed, look: Look) -> String {

@@ -8,3 +8,4 @@ mod deploy;
 mod interrupt;
 mod recovery;
 mod support;
+mod target_group;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// A server without dependencies: it compiles in about a second. It answers any request with
-/// its version, and stops when it is told to.
+/// its version, and stops when it is told to. As `sick`, it answers `/health` with 500.
 const SERVER: &str = r#"
 use std::io::{Read, Write};
 
@@ -26,7 +26,9 @@ fn main() {
             let mut request = [0; 4096];
             let _ = stream.read(&mut request);
             let body = "VERSION";
-            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            let sick = body == "sick" && request.starts_with(b"GET /health");
+            let status = if sick { "500 Internal Server Error" } else { "200 OK" };
+            let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
             let _ = stream.write_all((head + body).as_bytes());
         });
     }
@@ -38,7 +40,7 @@ pub(crate) struct Workspace {
     dir: tempfile::TempDir,
     /// Unique on this machine, so that tests can run twice at once.
     pub(crate) name: String,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 /// How a run ended.
@@ -227,7 +229,7 @@ pub(crate) fn remove_containers(instance: &str) {
     });
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
 }
 

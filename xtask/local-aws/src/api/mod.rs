@@ -10,6 +10,7 @@ use crate::error::ApiError;
 pub mod ec2;
 pub mod ecr;
 pub mod ecs;
+pub mod elb;
 pub mod logs;
 mod network;
 mod operations;
@@ -32,6 +33,8 @@ pub enum Service {
     Sts,
     /// CloudWatch Logs.
     Logs,
+    /// Elastic Load Balancing.
+    Elb,
 }
 
 /// A parsed call.
@@ -47,6 +50,8 @@ pub enum Request {
     Sts(sts::StsRequest),
     /// To CloudWatch Logs.
     Logs(logs::LogsRequest),
+    /// To Elastic Load Balancing.
+    Elb(elb::ElbRequest),
 }
 
 /// Why a call is not a request.
@@ -67,6 +72,7 @@ impl Request {
             Service::Ec2 => Self::Ec2(ec2::Ec2Request::parse(operation, input)?),
             Service::Sts => Self::Sts(sts::StsRequest::parse(operation, input)?),
             Service::Logs => Self::Logs(logs::LogsRequest::parse(operation, input)?),
+            Service::Elb => Self::Elb(elb::ElbRequest::parse(operation, input)?),
         })
     }
 
@@ -78,6 +84,7 @@ impl Request {
             Self::Ec2(request) => ec2::handle(cloud, request).await,
             Self::Sts(request) => sts::handle(cloud, request).await,
             Self::Logs(request) => logs::handle(cloud, request).await,
+            Self::Elb(request) => elb::handle(cloud, request).await,
         }
     }
 }

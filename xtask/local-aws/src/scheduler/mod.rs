@@ -16,10 +16,13 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::cloud::Cloud;
 use crate::engine::{Engine, EngineError, EngineEvent, Observed};
+use crate::state::ecs::balance::Check;
 use crate::state::ecs::steps::{Step, next_deadline};
+use crate::state::elb::check::Answer;
 use crate::state::log_sink::LogSink;
 
 mod adopt;
+mod checks;
 mod logs;
 pub mod persist;
 mod probe;
@@ -51,6 +54,8 @@ pub struct Scheduler<E: Engine> {
     steps: JoinSet<(String, Step, Vec<Report>)>,
     /// What the engine is being asked for: at most one list. It may be slow, and nothing waits for it.
     listing: JoinSet<Listed>,
+    /// Health checks of target groups.
+    checks: JoinSet<(Check, Answer)>,
     /// By task and container.
     pumps: BTreeMap<(String, String), JoinHandle<()>>,
     saved: u64,
@@ -75,6 +80,7 @@ impl<E: Engine> Scheduler<E> {
             under_way: BTreeSet::new(),
             steps: JoinSet::new(),
             listing: JoinSet::new(),
+            checks: JoinSet::new(),
             pumps: BTreeMap::new(),
             adopted: false,
         }
@@ -119,6 +125,10 @@ impl<E: Engine> Scheduler<E> {
                     }
                 }
                 Some(Ok(listed)) = self.listing.join_next() => self.compare(listed),
+                Some(Ok((check, answer))) = self.checks.join_next() => {
+                    let now = self.context.cloud.now();
+                    self.context.cloud.ecs().checked(&check, answer, now);
+                }
                 Some(seen) = events.recv() => match seen {
                     Seen::Event(event) => self.observe(&event),
                     // Events may have been lost meanwhile.
@@ -137,6 +147,7 @@ impl<E: Engine> Scheduler<E> {
         watcher.abort();
         self.steps.abort_all();
         self.listing.abort_all();
+        self.checks.abort_all();
         self.save().await;
     }
 
@@ -144,7 +155,7 @@ impl<E: Engine> Scheduler<E> {
     /// start, so a task is out of them before it gets a stop signal.
     fn round(&mut self) {
         let now = self.context.cloud.now();
-        let steps = {
+        let (steps, checks) = {
             let mut ecs = self.context.cloud.ecs();
             ecs.tick(now);
             ecs.reconcile(now);
@@ -154,8 +165,14 @@ impl<E: Engine> Scheduler<E> {
                 *published = current;
                 changed
             });
-            ecs.steps()
+            (ecs.steps(), ecs.due_checks(now))
         };
+        for check in checks {
+            self.checks.spawn(async move {
+                let answer = checks::made(&check).await;
+                (check, answer)
+            });
+        }
         for (task, step) in steps {
             self.begin(task, step);
         }

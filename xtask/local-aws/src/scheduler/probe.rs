@@ -36,7 +36,7 @@ pub(super) async fn until_ready(cloud: &Cloud, task: &str) -> Option<Outcome> {
 
 /// An engine's port forwarder accepts before the container listens, and then hangs up: a connection
 /// counts if it stays open for a moment, or if something is said.
-async fn accepts(address: SocketAddr) -> bool {
+pub(super) async fn accepts(address: SocketAddr) -> bool {
     let Ok(Ok(mut stream)) = tokio::time::timeout(Duration::from_secs(1), TcpStream::connect(address)).await
     else {
         return false;

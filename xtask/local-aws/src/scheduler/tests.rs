@@ -5,9 +5,11 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -19,6 +21,8 @@ use crate::engine::{Observed, Status};
 use crate::routes::Route;
 use crate::state::ecs::Timing;
 use crate::state::ecs::task::Last;
+use crate::state::elb::TargetGroup;
+use crate::state::elb::check::HealthCheck;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -34,7 +38,8 @@ impl Plane {
     fn start(dir: &Path, engine: &Arc<FakeEngine>, logs: &Arc<FakeLogs>) -> Result<Self, Box<dyn Error>> {
         let options = Options { state_dir: dir.to_owned(), region: "r".into(), instance: "test".into() };
         let cloud = Cloud::open(options, system_clock())?;
-        cloud.ecs().timing = Timing { settle: 0.01, port_wait: 5.0, throttle: 0.01, throttle_max: 0.1 };
+        cloud.ecs().timing =
+            Timing { settle: 0.01, port_wait: 5.0, throttle: 0.01, throttle_max: 0.1, ..Timing::default() };
         let sink: Arc<FakeLogs> = Arc::clone(logs);
         let (published, routes) = watch::channel(Vec::new());
         let (routed, follows) = watch::channel(BTreeSet::new());
@@ -302,5 +307,56 @@ async fn last_lines_arrive_before_a_task_is_removed() -> Outcome {
     plane.until("stopped", stopped).await?;
     let streams = lock(&logs.0).clone();
     assert!(streams.iter().any(|(name, lines)| name.starts_with("p/a/") && lines.len() == 1), "{streams:?}");
+    plane.stop().await
+}
+
+/// Answers every request with the status of the moment.
+async fn answer(listener: TcpListener, status: Arc<AtomicU16>) {
+    loop {
+        let Ok((mut stream, _)) = listener.accept().await else { return };
+        let status = status.load(Ordering::Relaxed);
+        tokio::spawn(async move {
+            let mut request = [0; 1024];
+            if stream.read(&mut request).await.is_ok() {
+                let head = format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n");
+                stream.write_all(head.as_bytes()).await.unwrap_or_default();
+            }
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_fails_its_checks_is_replaced() -> Outcome {
+    let (dir, listener, engine, logs) = world().await?;
+    let status = Arc::new(AtomicU16::new(200));
+    let server = tokio::spawn(answer(listener, Arc::clone(&status)));
+    let plane = Plane::start(dir.path(), &engine, &logs)?;
+    plane.create(&web(), 1)?;
+    plane.until_steady().await?;
+    {
+        let mut ecs = plane.cloud.ecs();
+        ecs.timing.target_check = 0.001;
+        let check = HealthCheck::of("HTTP", None);
+        let (arn, target_type) = ("tg".to_owned(), "ip".to_owned());
+        ecs.elb.add(TargetGroup { arn, target_type, check, ..TargetGroup::default() });
+        let update = json!({
+            "cluster": "c", "service": "s",
+            "loadBalancers": [{"targetGroupArn": "tg", "containerName": "web", "containerPort": 80}],
+        });
+        ecs.update_service(&members(update), plane.cloud.now())?;
+    }
+    plane.cloud.ecs_changed();
+    let steady = plane.until_steady().await?;
+    assert!(steady["events"].to_string().contains("registered 1 targets in (target-group tg)"), "{steady:#}");
+    status.store(500, Ordering::Relaxed);
+    let unhealthy =
+        "is unhealthy in (target-group tg) due to (reason Health checks failed with these codes: [500])";
+    plane.until("unhealthy", |s| s["events"].to_string().contains(unhealthy)).await?;
+    let reasons = plane.stopped_reasons();
+    assert!(
+        reasons.contains(&"Task failed ELB health checks in (target-group tg)".to_owned()),
+        "{reasons:?}"
+    );
+    server.abort();
     plane.stop().await
 }

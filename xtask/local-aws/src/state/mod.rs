@@ -3,5 +3,6 @@
 pub mod ec2;
 pub mod ecr;
 pub mod ecs;
+pub mod elb;
 pub mod log_sink;
 pub mod logs;

@@ -7,15 +7,20 @@ use super::{Call, Protocol, is_signed, parse_operation};
 use crate::api::{Request, Service};
 use crate::error::{ApiError, Fault};
 
-/// The API version that tells EC2 from STS (documented: each service's model).
+/// The API versions that tell the services apart (documented: each service's model).
 const EC2_VERSION: &str = "2016-11-15";
+const ELB_VERSION: &str = "2015-12-01";
+
+const ELB_NAMESPACE: &str = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/";
+const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 pub(super) fn parse(headers: &HeaderMap, body: &[u8]) -> (Call, Result<Request, ApiError>) {
     let pairs = decode(body);
     let get = |name: &str| pairs.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str());
     let (protocol, service) = match get("Version") {
         EC2_VERSION => (Protocol::Ec2, Service::Ec2),
-        _ => (Protocol::Query, Service::Sts),
+        ELB_VERSION => (Protocol::Query(ELB_NAMESPACE), Service::Elb),
+        _ => (Protocol::Query(STS_NAMESPACE), Service::Sts),
     };
     let call = Call { protocol, operation: get("Action").to_owned() };
     let request = parse_request(headers, service, &call.operation, get("Version"), &pairs);
@@ -41,10 +46,12 @@ fn parse_request(
         ApiError::new("InvalidAction", message)
     };
     let request = parse_operation(service, operation, tree(pairs), unknown, |why| {
-        ApiError::new(
-            if why.starts_with("missing field") { "MissingParameter" } else { "InvalidParameterValue" },
-            why,
-        )
+        let code = match service {
+            Service::Elb => "ValidationError",
+            _ if why.starts_with("missing field") => "MissingParameter",
+            _ => "InvalidParameterValue",
+        };
+        ApiError::new(code, why)
     })?;
     if service == Service::Ec2 && pairs.iter().any(|(name, value)| name == "DryRun" && value == "true") {
         return Err(dry_run());

@@ -2,7 +2,8 @@
 //!
 //! Three protocols share `POST /`: awsJson1.1 says the operation in the
 //! `X-Amz-Target` header (ECS, ECR, CloudWatch Logs), awsQuery and ec2Query
-//! say it in the form (`Action`, and the `Version` tells STS from EC2).
+//! say it in the form (`Action`, and the `Version` tells EC2, STS and Elastic Load
+//! Balancing apart).
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -20,8 +21,8 @@ mod xml;
 pub enum Protocol {
     /// ECS, ECR, CloudWatch Logs.
     Json,
-    /// STS.
-    Query,
+    /// STS, Elastic Load Balancing; the namespace of the answer.
+    Query(&'static str),
     /// EC2.
     Ec2,
 }
@@ -61,8 +62,10 @@ pub fn render(call: &Call, request_id: &str, answer: Result<&serde_json::Value, 
     match (call.protocol, answer) {
         (Protocol::Json, Ok(value)) => json::answer(value),
         (Protocol::Json, Err(error)) => json::error(error),
-        (Protocol::Query, Ok(value)) => xml::query_answer(&call.operation, request_id, value),
-        (Protocol::Query, Err(error)) => xml::query_error(request_id, error),
+        (Protocol::Query(namespace), Ok(value)) => {
+            xml::query_answer(namespace, &call.operation, request_id, value)
+        }
+        (Protocol::Query(namespace), Err(error)) => xml::query_error(namespace, request_id, error),
         (Protocol::Ec2, Ok(value)) => xml::ec2_answer(&call.operation, request_id, value),
         (Protocol::Ec2, Err(error)) => xml::ec2_error(request_id, error),
     }

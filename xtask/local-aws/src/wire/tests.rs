@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Call, Protocol, form, parse, render, tree};
+use crate::api::Request;
 use crate::error::ApiError;
 
 const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=x/20261123/eu-west-1/ecs/aws4_request, \
@@ -122,6 +123,22 @@ fn an_ec2_answer() {
     assert_snapshot!(render(&call, "ID", Ok(&value)).body, @r#"
     <?xml version="1.0" encoding="UTF-8"?>
     <DescribeVpcsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>ID</requestId><e></e><vpcSet><item><isDefault>true</isDefault><n>3</n><t>&lt;&amp;&gt;</t><vpcId>vpc-1</vpcId></item></vpcSet></DescribeVpcsResponse>
+    "#);
+}
+
+#[test]
+fn an_answer_and_an_error_of_elastic_load_balancing() {
+    let body = "Action=DescribeTargetGroups&Version=2015-12-01";
+    let (call, request) = parse(&headers(None, true), body.as_bytes());
+    assert!(matches!(request, Ok(Request::Elb(_))), "{request:?}");
+    let value = json!({"TargetGroups": [{"Port": 80, "Matcher": {"HttpCode": "200"}}]});
+    assert_snapshot!(render(&call, "ID", Ok(&value)).body, @r#"
+    <?xml version="1.0" encoding="UTF-8"?>
+    <DescribeTargetGroupsResponse xmlns="http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"><DescribeTargetGroupsResult><TargetGroups><member><Matcher><HttpCode>200</HttpCode></Matcher><Port>80</Port></member></TargetGroups></DescribeTargetGroupsResult><ResponseMetadata><RequestId>ID</RequestId></ResponseMetadata></DescribeTargetGroupsResponse>
+    "#);
+    assert_snapshot!(refusal(None, true, "Action=CreateTargetGroup&Version=2015-12-01"), @r#"
+    400 <?xml version="1.0" encoding="UTF-8"?>
+    <ErrorResponse xmlns="http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"><Error><Type>Sender</Type><Code>ValidationError</Code><Message>missing field `Name`</Message></Error><RequestId>ID</RequestId></ErrorResponse>
     "#);
 }
 

@@ -1,7 +1,7 @@
 //! Answers of the query protocols: a JSON tree rendered as XML.
 //!
 //! A member is an element of its name; the elements of a list are `item` in
-//! EC2 and `member` in STS.
+//! EC2 and `member` in the others.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,6 @@ use super::{Rendered, status};
 use crate::error::ApiError;
 
 const EC2_NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
-const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 
 pub(super) fn ec2_answer(operation: &str, request_id: &str, value: &Value) -> Rendered {
@@ -36,24 +35,24 @@ pub(super) fn ec2_error(request_id: &str, error: &ApiError) -> Rendered {
     )
 }
 
-pub(super) fn query_answer(operation: &str, request_id: &str, value: &Value) -> Rendered {
+pub(super) fn query_answer(namespace: &str, operation: &str, request_id: &str, value: &Value) -> Rendered {
     let inner = members(value, "member");
     rendered(
         200,
         format!(
-            "{DECLARATION}<{operation}Response xmlns=\"{STS_NAMESPACE}\"><{operation}Result>{inner}\
+            "{DECLARATION}<{operation}Response xmlns=\"{namespace}\"><{operation}Result>{inner}\
              </{operation}Result><ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>\
              </{operation}Response>"
         ),
     )
 }
 
-pub(super) fn query_error(request_id: &str, error: &ApiError) -> Rendered {
+pub(super) fn query_error(namespace: &str, request_id: &str, error: &ApiError) -> Rendered {
     let (code, message) = (escape(&error.code), escape(&error.message));
     rendered(
         status(error.fault, 403),
         format!(
-            "{DECLARATION}<ErrorResponse xmlns=\"{STS_NAMESPACE}\"><Error><Type>Sender</Type><Code>{code}</Code>\
+            "{DECLARATION}<ErrorResponse xmlns=\"{namespace}\"><Error><Type>Sender</Type><Code>{code}</Code>\
              <Message>{message}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
         ),
     )

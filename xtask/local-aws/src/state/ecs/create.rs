@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::balance;
 use super::breaker::{self, DeploymentConfiguration};
 use super::deployment::Revision;
 use super::launch::is_fargate;
@@ -66,6 +67,8 @@ impl Ecs {
         validate_kind(&input)?;
         self.place_on_fargate(&cluster, &definition, &mut input)?;
         network::validate(&definition, &mut input)?;
+        self.check_balancers(&definition, &mut input)?;
+        balance::check_grace(&input, &input)?;
         let tags: Vec<Tag> = match input.get("tags") {
             Some(tags) => serde_json::from_value(tags.clone()).map_err(|e| invalid(e.to_string()))?,
             None => Vec::new(),
@@ -175,10 +178,6 @@ pub(super) fn validate_members(input: &Map<String, Value>) -> Result<(), ApiErro
         let entry = input.get(list)?.as_array()?.first()?;
         Some(entry[member].as_str().unwrap_or_default().to_owned())
     };
-    if let Some(arn) = first("loadBalancers", "targetGroupArn") {
-        // There are no target groups here; what AWS says of one that does not exist (observed in public logs).
-        return Err(invalid(format!("The target group {arn} does not exist.")));
-    }
     if first("serviceRegistries", "registryArn").is_some() {
         return Err(invalid("Service registry not found.")); // assumed
     }

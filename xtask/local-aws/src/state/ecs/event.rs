@@ -48,6 +48,28 @@ pub fn unhealthy(service: &str, task: &str) -> String {
     format!("(service {service}) (task {task}) failed container health checks.")
 }
 
+/// The health check of a target group failed, of a task on Fargate.
+pub fn unhealthy_target(service: &str, task: &str, port: u16, group: &str, reason: &str) -> String {
+    format!(
+        "(service {service}) (task {task}) (port {port}) is unhealthy in (target-group {group}) due to (reason {reason})"
+    )
+}
+
+/// Tasks were put into a target group.
+pub fn registered(service: &str, count: usize, group: &str) -> String {
+    format!("(service {service}) registered {count} targets in (target-group {group})")
+}
+
+/// Tasks were taken out of a target group.
+pub fn deregistered(service: &str, count: usize, group: &str) -> String {
+    format!("(service {service}) deregistered {count} targets in (target-group {group})")
+}
+
+/// What tasks have left of connections ends.
+pub fn draining(service: &str, count: usize) -> String {
+    format!("(service {service}) has begun draining connections on {count} tasks.")
+}
+
 /// All is as desired.
 pub fn steady(service: &str) -> String {
     format!("(service {service}) has reached a steady state.")

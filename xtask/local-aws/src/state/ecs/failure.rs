@@ -15,7 +15,7 @@ pub(super) fn is_failure(stop: &Stop, ran: bool) -> bool {
     match stop.code {
         StopCode::TaskFailedToStart => true,
         StopCode::EssentialContainerExited => !ran,
-        StopCode::ServiceSchedulerInitiated => *stop == Stop::unhealthy(),
+        StopCode::ServiceSchedulerInitiated => stop.is_unhealthy(),
         StopCode::UserInitiated => false,
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::balance::balancers;
 use super::container::{ContainerDefinition, Dependency};
 use super::definition::Definition;
 use super::deployment::{PLATFORM_VERSION, Revision};
@@ -111,6 +112,7 @@ impl Ecs {
         let interface = self.interface(order.config);
         let definitions = definition.containers();
         let containers = definitions.iter().map(|c| self.create_container(c, &definitions)).collect();
+        let of_service = order.service.is_some();
         self.touch();
         self.tasks.insert(
             id.clone(),
@@ -127,6 +129,7 @@ impl Ecs {
                 interface,
                 holder: None,
                 published: std::collections::BTreeMap::new(),
+                balancers: if of_service { balancers(order.config) } else { Vec::new() },
                 ready: false,
                 counted: false,
                 was_healthy: false,

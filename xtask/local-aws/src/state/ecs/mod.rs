@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ApiError;
 use crate::ids::Ids;
+use crate::state::elb::Elb;
 
+pub mod balance;
 pub mod breaker;
 pub mod cluster;
 pub mod container;
@@ -68,11 +70,13 @@ pub struct Timing {
     pub throttle: f64,
     /// The longest such wait (15 minutes on AWS).
     pub throttle_max: f64,
+    /// Seconds here of a second between two health checks of a target group.
+    pub target_check: f64,
 }
 
 impl Default for Timing {
     fn default() -> Self {
-        Self { settle: 1.0, port_wait: 10.0, throttle: 0.5, throttle_max: 15.0 }
+        Self { settle: 1.0, port_wait: 10.0, throttle: 0.5, throttle_max: 15.0, target_check: 0.1 }
     }
 }
 
@@ -94,6 +98,9 @@ pub struct Ecs {
     /// Subnets that a network configuration named, as EC2 told them.
     #[serde(default)]
     pub subnets: BTreeMap<String, network::Subnet>,
+    /// Target groups: what they say of a task is part of its health.
+    #[serde(default)]
+    pub elb: Elb,
     /// Not state, but policy.
     #[serde(skip)]
     pub timing: Timing,
@@ -116,6 +123,7 @@ impl Ecs {
             services: BTreeMap::new(),
             tasks: BTreeMap::new(),
             subnets: BTreeMap::new(),
+            elb: Elb::default(),
             timing: Timing::default(),
             rules: Rules::default(),
             generation: 0,

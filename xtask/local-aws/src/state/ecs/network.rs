@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::Ecs;
 use super::definition::Definition;
-use super::task::Interface;
+use super::task::{Interface, Last};
 use crate::error::ApiError;
 
 /// A subnet, as far as ECS asks: told by EC2 when a service names it.
@@ -77,7 +77,7 @@ impl Ecs {
             cidr: "172.31.0.0/20".into(),
             zone: format!("{}a", self.place.region),
         });
-        let host = self.ids.hex(6);
+        let address = self.free_address(&facts.cidr);
         let id = self.ids.ec2("eni");
         let public = vpc.assign_public_ip.as_deref() == Some("ENABLED");
         Some(Interface {
@@ -87,9 +87,29 @@ impl Ecs {
             subnet,
             groups: vpc.security_groups,
             mac: mac(&self.ids.hex(10)),
-            address: address(&facts.cidr, &host),
+            address,
             zone: facts.zone,
         })
+    }
+}
+
+impl Ecs {
+    /// An address that no task has: two targets of a target group are told apart by theirs.
+    fn free_address(&mut self, cidr: &str) -> String {
+        let taken = |ecs: &Self, address: &str| {
+            let mut interfaces =
+                ecs.tasks.values().filter(|t| t.last != Last::Stopped).filter_map(|t| t.interface.as_ref());
+            interfaces.any(|interface| interface.address == address)
+        };
+        let mut found = address(cidr, &self.ids.hex(6));
+        // A network of 11 addresses may be full: a task more than it holds is no error here.
+        for _ in 0..32 {
+            if !taken(self, &found) {
+                break;
+            }
+            found = address(cidr, &self.ids.hex(6));
+        }
+        found
     }
 }
 

@@ -3,6 +3,7 @@
 //! One round counts what failed ([`super::failure`]), carries out the plan
 //! ([`super::plan`]), and tells when the service is steady.
 
+use super::balance::{balance, grace};
 use super::breaker::DeploymentConfiguration;
 use super::deployment::{Rollout, ServiceDeployment, Status};
 use super::failure::{is_failure, judge, wait};
@@ -11,7 +12,7 @@ use super::plan::{Plan, TaskView, View, plan};
 use super::rules::{Completion, Leaves};
 use super::service::{Lifecycle, Service};
 use super::stop::{Stop, StopCode};
-use super::task::{HealthStatus, Last};
+use super::task::Last;
 use super::{Ecs, event};
 
 /// One round for one service.
@@ -21,12 +22,15 @@ pub(super) fn reconcile(ecs: &mut Ecs, key: &str, now: f64) {
     };
     let before = service.clone();
     begin(&mut service, ecs.rules.stop_takes, now);
+    balance(ecs, &mut service, now);
     account(ecs, &mut service, now);
     if service.is_active() {
         judge(ecs, &mut service, now);
     }
     let plan = plan(&view(ecs, &service, now));
     carry_out(ecs, &mut service, &plan, now);
+    // What was just told to stop is to get no traffic any more.
+    balance(ecs, &mut service, now);
     conclude(ecs, &mut service, now);
     if service != before {
         ecs.touch();
@@ -115,7 +119,7 @@ fn view(ecs: &Ecs, service: &Service, now: f64) -> View {
                 id: t.id.clone(),
                 primary: t.started_by == primary.map(|d| d.id.clone()),
                 healthy: t.is_healthy(),
-                unhealthy: t.health() == HealthStatus::Unhealthy,
+                unhealthy: t.failed_check(grace(service), now).is_some(),
             })
             .collect(),
     }
@@ -129,8 +133,11 @@ fn on_fargate(service: &Service) -> bool {
 fn carry_out(ecs: &mut Ecs, service: &mut Service, plan: &Plan, now: f64) {
     let id = service.deployments.first().map(|d| d.id.clone()).unwrap_or_default();
     for task in &plan.replace {
-        service.tell(&mut ecs.ids, event::unhealthy(&service.name, task), now);
-        ecs.stop(task, Stop::unhealthy(), now);
+        let Some(failed) = ecs.tasks.get(task).and_then(|t| t.failed_check(grace(service), now)) else {
+            continue;
+        };
+        service.tell(&mut ecs.ids, failed.event(&service.name, task), now);
+        ecs.stop(task, failed.stop(), now);
     }
     for task in &plan.stop {
         ecs.stop(task, Stop::scaling(&id), now);

@@ -3,7 +3,7 @@
 
 use super::container::ContainerDefinition;
 use super::task::{Container, ContainerStatus, HealthStatus, Last, Task};
-use super::{Ecs, Timing};
+use super::{Ecs, Timing, balance};
 
 /// One thing to do for a task. Two steps of one task may run at the same time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -107,5 +107,10 @@ pub fn next_deadline(ecs: &Ecs, now: f64) -> Option<f64> {
     });
     let services = ecs.services.values().filter_map(|s| s.retry_at.filter(|at| *at > now));
     let rules = ecs.services.values().filter_map(|s| super::rollout::due(ecs, s, now));
-    tasks.chain(services).chain(rules).min_by(f64::total_cmp)
+    let graces = ecs.services.values().flat_map(|service| {
+        let grace = balance::grace(service);
+        let tasks = ecs.tasks_of(&service.cluster, &service.name).filter(move |_| grace > 0.0);
+        tasks.filter_map(move |task| task.started_at.map(|at| at + grace)).filter(move |at| *at > now)
+    });
+    tasks.chain(services).chain(rules).chain(graces).chain(ecs.next_check()).min_by(f64::total_cmp)
 }

@@ -37,6 +37,19 @@ impl Stop {
         Self { code: StopCode::ServiceSchedulerInitiated, reason }
     }
 
+    /// The health check of a target group failed (observed: `DescribeTasks` output in public).
+    pub fn unhealthy_target(group: &str) -> Self {
+        let reason = format!("Task failed ELB health checks in (target-group {group})");
+        Self { code: StopCode::ServiceSchedulerInitiated, reason }
+    }
+
+    /// Whether a health check failed.
+    pub fn is_unhealthy(&self) -> bool {
+        *self == Self::unhealthy()
+            || (self.code == StopCode::ServiceSchedulerInitiated
+                && self.reason.starts_with("Task failed ELB health checks"))
+    }
+
     /// `StopTask`, without a reason (observed: EventBridge filters in public match on it).
     pub fn by_user(reason: Option<String>) -> Self {
         let reason = reason.unwrap_or_else(|| "Task stopped by user".into());

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::balance::{Balancer, Registration};
 use super::stop::Stop;
 use super::tags::Tag;
 use crate::engine::Health;
@@ -156,6 +157,9 @@ pub struct Task {
     pub holder: Option<String>,
     /// Where the host reaches its ports.
     pub published: BTreeMap<u16, SocketAddr>,
+    /// The target groups that it is, or was, in.
+    #[serde(default)]
+    pub balancers: Vec<Balancer>,
     /// Its ports accepted a connection, or it ran long enough.
     pub ready: bool,
     /// Whether its failure was counted already.
@@ -213,12 +217,14 @@ impl Task {
 
     /// Whether it counts towards the minimum healthy percent (documented:
     /// `DeploymentConfiguration.minimumHealthyPercent`): with a health check once it passed, without
-    /// one some time after RUNNING, which here ends early when its ports accept connections.
+    /// one some time after RUNNING, which here ends early when its ports accept connections; behind a
+    /// target group once it is healthy there.
     pub fn is_healthy(&self) -> bool {
         self.wanted()
             && self.last == Last::Running
             && self.ready
             && (!self.has_check() || self.health() == HealthStatus::Healthy)
+            && self.balancers.iter().all(|balancer| balancer.state == Registration::Healthy)
     }
 
     /// Not running yet.

@@ -10,7 +10,9 @@ use super::{Ecs, Place};
 use crate::engine::{ContainerId, Health, Holder, ImageFacts, Status as Seen};
 use crate::error::ApiError;
 use crate::ids::Ids;
+use crate::state::elb::check::Answer;
 
+mod balance;
 mod breaker;
 mod definitions;
 mod rolling;
@@ -29,6 +31,8 @@ enum Program {
     Sick,
     /// Its health check passes.
     Healthy,
+    /// It answers the checks of a target group with this.
+    Answers(u16),
 }
 
 /// A cluster with task definitions, an engine that follows the programs, and the limits that were seen.
@@ -97,6 +101,7 @@ impl World {
         for (task, step) in self.ecs.steps() {
             self.perform(&task, step);
         }
+        self.check_targets();
         self.watch();
     }
 
@@ -137,6 +142,20 @@ impl World {
             Step::Remove => Outcome::Removed,
         };
         self.ecs.apply(task, outcome, self.now);
+    }
+
+    fn check_targets(&mut self) {
+        for check in self.ecs.due_checks(self.now) {
+            let group = self.ecs.elb.group(&check.group).expect("the group of the check");
+            let target = group.target(&check.id, check.port).expect("the target of the check");
+            let task = &self.ecs.tasks[target.task.as_deref().expect("a task")];
+            let program = self.programs.iter().find(|(name, _)| *name == task.definition).map(|(_, p)| *p);
+            let status = match program {
+                Some(Program::Answers(status)) => status,
+                _ => 200,
+            };
+            self.ecs.checked(&check, Answer::Status(status), self.now);
+        }
     }
 
     fn check_health(&mut self, task: &str, program: Program) {

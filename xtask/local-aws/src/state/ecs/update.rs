@@ -7,7 +7,7 @@ use super::create::{
 };
 use super::deployment::{Revision, Status};
 use super::service::{Lifecycle, Service};
-use super::{Ecs, breaker, network, reference};
+use super::{Ecs, balance, breaker, network, reference};
 use crate::error::ApiError;
 
 impl Ecs {
@@ -28,6 +28,7 @@ impl Ecs {
         validate_members(input)?;
         let current = service.current_revision().cloned().ok_or_else(|| ApiError::server("no revision"))?;
         let revision = self.next_revision(&cluster, &current, input, now)?;
+        balance::check_grace(input, &revision.config)?;
         update_settings(&mut service, input)?;
         if let Some(desired) = desired_count(input)? {
             service.steady &= service.desired == desired;
@@ -74,6 +75,7 @@ impl Ecs {
         }
         self.place_on_fargate(cluster, &definition, &mut config)?;
         network::validate(&definition, &mut config)?;
+        self.check_balancers(&definition, &mut config)?;
         Ok(Revision { id: self.ids.digits(19), definition: definition.name(), config, created_at: now })
     }
 
