@@ -19,6 +19,7 @@ pub mod cluster;
 pub mod container;
 pub mod create;
 pub mod definition;
+mod dependency;
 pub mod deployment;
 mod describe;
 pub mod event;

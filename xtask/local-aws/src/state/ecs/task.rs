@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::container::Dependency;
 use super::stop::Stop;
 use super::tags::Tag;
 use crate::engine::Health;
@@ -83,9 +84,15 @@ pub struct Container {
     pub essential: bool,
     /// Whether it has a health check.
     pub checked: bool,
-    /// Whether another one waits for its success.
+    /// What it waits for before it starts.
     #[serde(default)]
-    pub must_succeed: bool,
+    pub depends_on: Vec<Dependency>,
+    /// How long others wait for it, seconds.
+    #[serde(default)]
+    pub start_timeout: Option<u32>,
+    /// When it started.
+    #[serde(default)]
+    pub started_at: Option<f64>,
     /// CPU units.
     pub cpu: u32,
     /// MiB.

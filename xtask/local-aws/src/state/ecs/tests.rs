@@ -13,6 +13,7 @@ use crate::ids::Ids;
 
 mod breaker;
 mod definitions;
+mod dependencies;
 mod rolling;
 mod tasks;
 
