@@ -200,5 +200,6 @@ fn rules(rng: &mut Rng) -> Rules {
     if rng.percent(chance) {
         rules.current = rng.one_of(&[Current::Late, Current::Absent]);
     }
+    rules.refuses_stop = rng.percent(chance);
     rules
 }

@@ -139,8 +139,9 @@ fn roll_back(ecs: &mut Ecs, service: &mut Service, target: String, cause: &Cause
 }
 
 /// Nothing to go back to: no task is started any more (documented: the deployment is stalled). With a
-/// rollback to make, it fails (documented: "Troubleshoot service deployments" has status and reason);
-/// without one, the status is assumed.
+/// rollback to make, it fails (documented: the log entry `SERVICE_DEPLOYMENT_ROLLBACK_FAILED` in the guide has the
+/// reason; observed: hashicorp/terraform-provider-aws's tests of services expect it). Without one, it is
+/// stopped (documented: `ServiceDeployment.stoppedAt`).
 fn stall(ecs: &Ecs, service: &mut Service, cause: &Cause, now: f64) {
     let breaker = DeploymentConfiguration::of(&service.settings).deployment_circuit_breaker;
     let Some(last) = service.history.last_mut() else {
@@ -156,7 +157,10 @@ fn stall(ecs: &Ecs, service: &mut Service, cause: &Cause, now: f64) {
         Stall::InProgress => Status::InProgress,
     };
     last.set(status, now);
-    last.stopped_at = Some(now);
+    // Documented: `ServiceDeployment.stoppedAt`, without a rollback.
+    if status == Status::Stopped {
+        last.stopped_at = Some(now);
+    }
     let reason = match status {
         Status::RollbackFailed => "No rollback candidate was found to run the rollback.",
         _ => cause.state,

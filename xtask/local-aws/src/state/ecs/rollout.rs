@@ -269,14 +269,14 @@ pub(super) fn due(ecs: &Ecs, service: &Service, now: f64) -> Option<f64> {
     changed.flat_map(|at| waits.map(|wait| at + wait)).filter(|at| *at > now).min_by(f64::total_cmp)
 }
 
+/// INACTIVE once every task is STOPPING (documented: `DeleteService`); the service deployments go with the service
+/// (documented: "View service history using Amazon ECS service deployments"; that it is now is assumed).
 fn conclude_deletion(ecs: &mut Ecs, service: &mut Service, now: f64) {
-    if ecs.tasks_of(&service.cluster, &service.name).all(|t| t.last == Last::Stopped) {
+    if ecs.tasks_of(&service.cluster, &service.name).all(|t| t.last >= Last::Stopping) {
         service.lifecycle = Lifecycle::Inactive;
         service.deleted_at = Some(now);
         service.deployments.clear();
-        for open in service.history.iter_mut().filter(|d| d.status.is_open()) {
-            open.set(Status::Stopped, now);
-        }
+        service.history.clear();
     }
 }
 

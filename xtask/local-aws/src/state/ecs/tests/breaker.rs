@@ -151,3 +151,43 @@ fn a_healthy_task_resets_the_count() {
     assert_eq!(world.statuses(), [Status::Successful]);
     assert_eq!(world.service()["deployments"][0]["failedTasks"], 0);
 }
+
+#[test]
+fn a_stop_request_with_nothing_to_roll_back_to_fails_or_is_refused() {
+    for refused in [false, true] {
+        let mut world = World::new();
+        world.ecs.rules.refuses_stop = refused;
+        let bad = world.register(Program::Crashes);
+        world.create(&bad, 1, &json!({}));
+        world.rounds(2);
+        let arn = last(&world)["serviceDeploymentArn"].as_str().expect("an ARN").to_owned();
+        let answer = world.ecs.stop_service_deployment(&arn, Some("ROLLBACK"), world.now);
+        if refused {
+            assert_eq!(answer.expect_err("refused").code, "ConflictException");
+            continue;
+        }
+        answer.expect("it is asked for");
+        world.ecs.stop_service_deployment(&arn, None, world.now).expect("it goes on with what it does");
+        world.round();
+        assert_eq!(world.statuses(), [Status::RollbackFailed]);
+        assert_eq!(world.service()["deployments"][0]["rolloutState"], "FAILED");
+        assert_eq!(last(&world)["statusReason"], "No rollback candidate was found to run the rollback.");
+    }
+}
+
+#[test]
+fn a_stop_that_is_under_way_goes_on() {
+    let mut world = failing(Program::NoImage, &json!({}));
+    world.rounds(2);
+    world.ecs.rules.stop_takes = 5.0;
+    let arn = last(&world)["serviceDeploymentArn"].as_str().expect("an ARN").to_owned();
+    let good = world.register(Program::Runs);
+    world.update(json!({"taskDefinition": good})).expect("an update");
+    assert_eq!(world.statuses()[1], Status::StopRequested);
+    world.ecs.stop_service_deployment(&arn, None, world.now).expect("it goes on");
+    let error = world.ecs.stop_service_deployment(&arn, Some("ABORT"), world.now).expect_err("not ABORT");
+    assert_eq!(error.code, "InvalidParameterException");
+    world.until_stable();
+    world.until_steady();
+    assert_eq!(world.statuses(), [Status::Successful, Status::Stopped, Status::Successful]);
+}

@@ -174,6 +174,8 @@ fn a_deleted_service_drains() {
     world.until("inactive", |s| s["status"] == "INACTIVE");
     assert_eq!(world.running(), 0);
     assert_eq!(world.service()["desiredCount"], 0);
+    assert_eq!(world.statuses(), [], "the service deployments go with it");
+    world.rounds(3);
     world.now += super::super::RETENTION + 1.0;
     world.ecs.reconcile(world.now);
     assert!(world.ecs.services.is_empty() && world.ecs.tasks.is_empty());
