@@ -34,7 +34,8 @@ impl Plane {
     fn start(dir: &Path, engine: &Arc<FakeEngine>, logs: &Arc<FakeLogs>) -> Result<Self, Box<dyn Error>> {
         let options = Options { state_dir: dir.to_owned(), region: "r".into(), instance: "test".into() };
         let cloud = Cloud::open(options, system_clock())?;
-        cloud.ecs().timing = Timing { settle: 0.01, port_wait: 5.0, throttle: 0.01, throttle_max: 0.1 };
+        cloud.ecs().timing =
+            Timing { settle: 0.01, port_wait: 5.0, throttle: 0.01, throttle_max: 0.1, ..Timing::default() };
         let sink: Arc<FakeLogs> = Arc::clone(logs);
         let (published, routes) = watch::channel(Vec::new());
         let (routed, follows) = watch::channel(BTreeSet::new());

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::ApiError;
 use crate::ids::Ids;
 
+pub mod bake;
 pub mod breaker;
 pub mod cluster;
 pub mod container;
@@ -34,6 +35,7 @@ pub mod rules;
 pub mod service;
 pub mod steps;
 pub mod stop;
+mod supported;
 pub mod tags;
 pub mod task;
 pub mod transition;
@@ -69,11 +71,15 @@ pub struct Timing {
     pub throttle: f64,
     /// The longest such wait (15 minutes on AWS).
     pub throttle_max: f64,
+    /// How long alarms are watched after the steady state (documented: computed from the alarms, less than five minutes).
+    pub bake: f64,
+    /// A minute of a bake time that is configured.
+    pub bake_minute: f64,
 }
 
 impl Default for Timing {
     fn default() -> Self {
-        Self { settle: 1.0, port_wait: 10.0, throttle: 0.5, throttle_max: 15.0 }
+        Self { settle: 1.0, port_wait: 10.0, throttle: 0.5, throttle_max: 15.0, bake: 2.0, bake_minute: 1.0 }
     }
 }
 

@@ -201,7 +201,19 @@ impl Task {
         self.stop.is_none()
     }
 
-    /// Healthy if all checked essential containers are, unhealthy if one is (documented: "Health status of a task").
+    /// `healthStatus`: that of the essential containers, which is not known of one without a check (documented:
+    /// `HealthCheck`, with examples).
+    pub fn described_health(&self) -> HealthStatus {
+        match self.health() {
+            HealthStatus::Healthy if self.containers.iter().any(|c| c.essential && !c.checked) => {
+                HealthStatus::Unknown
+            }
+            health => health,
+        }
+    }
+
+    /// What the service scheduler goes by: healthy if all essential containers that have a check are, unhealthy if one
+    /// is (documented: `DeploymentConfiguration.minimumHealthyPercent`).
     pub fn health(&self) -> HealthStatus {
         let checked = || self.containers.iter().filter(|c| c.essential && c.checked).map(|c| c.health);
         if checked().any(|h| h == HealthStatus::Unhealthy) {

@@ -11,10 +11,12 @@ use crate::engine::{ContainerId, Health, Holder, ImageFacts, Status as Seen};
 use crate::error::ApiError;
 use crate::ids::Ids;
 
+mod bake;
 mod breaker;
 mod definitions;
 mod dependencies;
 mod rolling;
+mod supported;
 mod tasks;
 
 /// What the simulated engine does with the containers of a task definition.

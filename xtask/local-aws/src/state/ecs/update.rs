@@ -7,7 +7,7 @@ use super::create::{
 };
 use super::deployment::{Revision, Status};
 use super::service::{Lifecycle, Service};
-use super::{Ecs, breaker, network, reference};
+use super::{Ecs, breaker, network, reference, supported};
 use crate::error::ApiError;
 
 impl Ecs {
@@ -25,9 +25,11 @@ impl Ecs {
         if !service.is_active() {
             return Err(ApiError::new("ServiceNotActiveException", "Service was not ACTIVE."));
         }
+        supported::members(input)?;
         validate_members(input)?;
         let current = service.current_revision().cloned().ok_or_else(|| ApiError::server("no revision"))?;
         let revision = self.next_revision(&cluster, &current, input, now)?;
+        supported::placement(&revision.config, input)?;
         update_settings(&mut service, input)?;
         if let Some(desired) = desired_count(input)? {
             service.steady &= service.desired == desired;
@@ -145,9 +147,13 @@ fn update_settings(service: &mut Service, input: &Map<String, Value>) -> Result<
     let mut configuration = settings.get("deploymentConfiguration").cloned().unwrap_or_default();
     breaker::merge(&mut configuration, input.get("deploymentConfiguration"));
     settings.extend(pick(input, &IN_PLACE));
-    settings.insert("deploymentConfiguration".into(), configuration);
+    settings.insert("deploymentConfiguration".into(), configuration.clone());
     validate_configuration(&settings)?;
     service.settings = settings;
+    // What is under way goes on by the new one (assumed).
+    if let Some(open) = service.history.last_mut().filter(|d| d.status.is_open()) {
+        open.configuration = configuration;
+    }
     Ok(())
 }
 

@@ -50,6 +50,20 @@ fn an_unhealthy_task_is_replaced_before_it_goes() {
     assert_eq!(plan(&full), Plan { start: 1, stop: vec![], replace: vec!["a".into()] });
 }
 
+#[test]
+fn without_room_unhealthy_tasks_go_one_by_one() {
+    let sick = |id: &str| TaskView { unhealthy: true, ..task(id, true, false) };
+    let replaced = |tasks| plan(&View { in_progress: false, ..view(3, 2, 3, tasks) }).replace;
+    assert_eq!(replaced(vec![sick("a"), sick("b"), sick("c")]), ["a"]);
+    assert_eq!(
+        replaced(vec![sick("b"), sick("c"), task("d", true, false)]),
+        [""; 0],
+        "its replacement comes first"
+    );
+    assert_eq!(replaced(vec![sick("b"), sick("c"), task("d", true, true)]), ["b"]);
+    assert_eq!(replaced(vec![sick("c"), task("d", true, true), task("e", true, true)]), ["c"]);
+}
+
 /// Whatever the numbers: the plan never goes below the minimum by itself, nor above the maximum.
 #[test]
 fn limits_hold() {
