@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::breaker::DeploymentConfiguration;
-use super::deployment::{Rollout, ServiceDeployment, Status};
+use super::deployment::{Deployment, Rollout, ServiceDeployment, Status};
 use super::failure::{is_failure, judge, wait};
 use super::launch::is_fargate;
 use super::plan::{Plan, TaskView, View, plan};
@@ -204,9 +204,7 @@ fn conclude(ecs: &mut Ecs, service: &mut Service, now: f64) {
         return conclude_deletion(ecs, service, now);
     }
     catch_up(ecs, service, now);
-    if ecs.rules.leaves == Leaves::WhenDrained {
-        leave(ecs, service);
-    }
+    leave(ecs, service);
     let stalled = service.deployments.first().is_some_and(|d| d.rollout == Rollout::Failed);
     let baked = bake::is_over(service, now);
     if service.steady && !baked || stalled || !is_steady(ecs, service) {
@@ -279,14 +277,17 @@ fn catch_up(ecs: &Ecs, service: &mut Service, now: f64) {
     }
 }
 
-/// Those without tasks leave the list.
+/// Of those without tasks, what was superseded before it was complete leaves the list (documented: `Deployment.status`,
+/// an ACTIVE one "still has running tasks"); when the others do is a rule.
 fn leave(ecs: &Ecs, service: &mut Service) {
     let Some(primary) = service.deployments.first().map(|d| d.id.clone()) else {
         return;
     };
     let tasks = || ecs.tasks_of(&service.cluster, &service.name).filter(|t| t.last != Last::Stopped);
     let runs: Vec<String> = tasks().filter_map(|t| t.started_by.clone()).collect();
-    service.deployments.retain(|d| d.id == primary || runs.contains(&d.id));
+    let all = ecs.rules.leaves == Leaves::WhenDrained;
+    let stays = |d: &Deployment| !all && d.rollout != Rollout::InProgress;
+    service.deployments.retain(|d| d.id == primary || runs.contains(&d.id) || stays(d));
 }
 
 /// When a rule that takes time is due: after `now`.

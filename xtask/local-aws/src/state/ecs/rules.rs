@@ -20,7 +20,7 @@ pub struct Rules {
     pub stop_takes: f64,
     /// How a deployment that has nothing to go back to ends.
     pub stall: Stall,
-    /// When a deployment without tasks leaves `service.deployments`.
+    /// When a deployment without tasks, completed once or failed, leaves `service.deployments`.
     pub leaves: Leaves,
     /// Which of the two tells of the steady state first.
     pub completion: Completion,

@@ -169,6 +169,9 @@ fn a_newer_deployment_takes_over() {
     world.rounds(3);
     let good = world.register(Program::Runs);
     world.update(json!({"taskDefinition": good})).expect("an update");
+    assert_eq!(world.service()["deployments"].as_array().map(Vec::len), Some(3));
+    world.rounds(4);
+    assert_eq!(world.service()["deployments"].as_array().map(Vec::len), Some(2), "it has no tasks left");
     world.until_stable();
     world.until_steady();
     assert_eq!(world.statuses(), [Status::Successful, Status::Stopped, Status::Successful]);
