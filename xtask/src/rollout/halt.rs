@@ -83,6 +83,10 @@ impl Halt {
                 "interrupted, but `{definition}` cannot be rolled back on service `{service}`: {reason}"
             ))
             .hint("its rollout goes on without this command: run again to follow it"),
+            (Verdict::Failed(reason) | Verdict::Stalled(reason), _) => error(format!(
+                "interrupted: `{definition}` was stopped on service `{service}` and cannot be rolled back: {reason}"
+            ))
+            .hint("ECS starts no more of its tasks: deploy a revision that works"),
             _ => error(format!("interrupted: `{definition}` on service `{service}` is not rolled back yet"))
                 .hint(format!("ECS goes on with it: `cargo xtask status {service}` shows it")),
         }
@@ -121,6 +125,11 @@ mod tests {
         insta::assert_snapshot!(outcome(&refused, &Verdict::Continue), @r"
         interrupted, but `web:2` cannot be rolled back on service `web`: There is no service revision to roll back to.
         its rollout goes on without this command: run again to follow it
+        ");
+        let nowhere = Verdict::Failed("No rollback candidate was found to run the rollback.".to_owned());
+        insta::assert_snapshot!(outcome(&Halt::Asked, &nowhere), @r"
+        interrupted: `web:2` was stopped on service `web` and cannot be rolled back: No rollback candidate was found to run the rollback.
+        ECS starts no more of its tasks: deploy a revision that works
         ");
         insta::assert_snapshot!(outcome(&Halt::Asked, &Verdict::Continue), @r"
         interrupted: `web:2` on service `web` is not rolled back yet

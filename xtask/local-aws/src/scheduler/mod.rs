@@ -43,6 +43,8 @@ use run::{Context, Report};
 const LIST_INTERVAL: Duration = Duration::from_secs(10);
 /// How long an engine that is slow to answer holds up the first answers.
 const ADOPTION: Duration = Duration::from_secs(10);
+/// How long what the engine is making is waited for in the end.
+const LAST_STEPS: Duration = Duration::from_secs(3);
 /// How long after a change the state is saved, so that a burst is one write.
 const SAVE_DELAY: Duration = Duration::from_millis(100);
 
@@ -145,10 +147,24 @@ impl<E: Engine> Scheduler<E> {
             }
         }
         watcher.abort();
+        self.let_go().await;
         self.steps.abort_all();
         self.listing.abort_all();
         self.checks.abort_all();
         self.save().await;
+    }
+
+    /// What the engine is making is waited for: it would come to be all the same, and nobody would know of it.
+    async fn let_go(&mut self) {
+        let makes = |(_, step): &(String, Step)| matches!(step, Step::Hold | Step::Start(_));
+        let end = tokio::time::Instant::now() + LAST_STEPS;
+        while self.under_way.iter().any(makes) {
+            match tokio::time::timeout_at(end, self.steps.join_next()).await {
+                Ok(Some(Ok((task, step, reports)))) => self.finished(&task, step, reports),
+                Ok(Some(Err(_))) => {}
+                Ok(None) | Err(_) => return,
+            }
+        }
     }
 
     /// Everything that needs no waiting: state, routes, new steps. Routes go out before the steps

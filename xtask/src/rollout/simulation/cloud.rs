@@ -167,7 +167,7 @@ impl Cloud {
     fn begin_steps(&mut self) {
         let live = self.ecs.tasks.values().filter(|task| task.last != Last::Stopped);
         let todo: Vec<(String, Step)> = live
-            .flat_map(|task| steps(task, &[]).into_iter().map(|step| (task.id.clone(), step)))
+            .flat_map(|task| steps(task).into_iter().map(|step| (task.id.clone(), step)))
             .filter(|todo| !self.under_way.contains(todo))
             .collect();
         for (task, step) in todo {

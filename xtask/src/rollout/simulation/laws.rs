@@ -19,6 +19,8 @@ pub(super) struct Truth {
     pub(super) served: Option<f64>,
     /// The same, by the service's own words.
     pub(super) completed: Option<f64>,
+    /// What was last said of our service deployment: a service that is deleted takes it along.
+    pub(super) status: Option<Status>,
     /// Ours failed once.
     pub(super) failed: bool,
     /// Since when nothing can change the verdict any more.
@@ -47,6 +49,7 @@ impl Truth {
         };
         let entry = service.deployments.iter().find(|one| one.id == *deployment);
         let status = service.history.iter().find(|one| one.id == *record).map(|one| one.status);
+        self.status = status.or(self.status);
         let primary = service.deployments.first().is_some_and(|one| one.id == *deployment);
         self.failed |= entry.is_some_and(|one| one.rollout == Rollout::Failed);
         self.failed |= status == Some(Status::RollbackFailed);
@@ -85,13 +88,8 @@ fn must(holds: bool, what: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(what.to_owned()) }
 }
 
-fn status(truth: &Truth, cloud: &Cloud) -> Option<Status> {
-    let (_, record) = truth.ours.as_ref()?;
-    Some(cloud.service()?.history.iter().find(|one| one.id == *record)?.status)
-}
-
 fn verdict(scenario: &Scenario, truth: &Truth, cloud: &Cloud, end: &End) -> Result<(), String> {
-    let status = status(truth, cloud);
+    let status = truth.status;
     match &end.verdict {
         Verdict::Succeeded => {
             let by_word = truth.completed.filter(|_| !scenario.records || scenario.rules.listed_after > 20.0);

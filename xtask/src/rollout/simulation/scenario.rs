@@ -200,5 +200,7 @@ fn rules(rng: &mut Rng) -> Rules {
     if rng.percent(chance) {
         rules.current = rng.one_of(&[Current::Late, Current::Absent]);
     }
+    // From a copy: what is drawn after it stays what it was.
+    rules.refuses_stop = rng.clone().percent(chance);
     rules
 }

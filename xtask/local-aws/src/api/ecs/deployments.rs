@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::missing;
 use super::pages::{Page, page};
+use super::{check_count, missing};
 use crate::cloud::Cloud;
 use crate::error::ApiError;
 use crate::state::ecs::deployment::Status;
@@ -66,28 +66,35 @@ pub(super) fn list(cloud: &Cloud, input: &List) -> Result<Value, ApiError> {
     let found =
         all.filter(|d| (input.status.is_empty() || input.status.contains(&d.status)) && within(d.created_at));
     let briefs = found.map(|d| ecs.brief(service, d)).collect();
-    let rest = Page { max_results: input.max_results, next_token: input.next_token.clone() };
+    // Twenty when not said (documented: `ListServiceDeployments.maxResults`).
+    let rest = Page { max_results: input.max_results.or(Some(20)), next_token: input.next_token.clone() };
     page(briefs, "serviceDeployments", &rest)
 }
 
-pub(super) fn describe(cloud: &Cloud, input: &Describe) -> Value {
-    each(cloud, &input.service_deployment_arns, "serviceDeployments", |ecs, service, id| {
+pub(super) fn describe(cloud: &Cloud, input: &Describe) -> Result<Value, ApiError> {
+    let names = ("Service deployment ARNs", "serviceDeploymentArns");
+    each(cloud, &input.service_deployment_arns, names, "serviceDeployments", |ecs, service, id| {
         service.history.iter().find(|d| d.id == id).map(|d| ecs.render_service_deployment(service, d))
     })
 }
 
-pub(super) fn describe_revisions(cloud: &Cloud, input: &DescribeRevisions) -> Value {
-    each(cloud, &input.service_revision_arns, "serviceRevisions", |ecs, service, id| {
+pub(super) fn describe_revisions(cloud: &Cloud, input: &DescribeRevisions) -> Result<Value, ApiError> {
+    let names = ("Service revision ARNs", "serviceRevisionArns");
+    each(cloud, &input.service_revision_arns, names, "serviceRevisions", |ecs, service, id| {
         service.revision(id).map(|r| ecs.render_revision(service, r))
     })
 }
 
+/// At most 20 (documented: `DescribeServiceDeployments`, `DescribeServiceRevisions`; the message is assumed to be like
+/// those of other lists).
 fn each(
     cloud: &Cloud,
     arns: &[String],
+    names: (&str, &str),
     member: &str,
     find: impl Fn(&Ecs, &Service, &str) -> Option<Value>,
-) -> Value {
+) -> Result<Value, ApiError> {
+    check_count(names, arns.len(), 20)?;
     let ecs = cloud.ecs();
     let mut found = Vec::new();
     let mut failures = Vec::new();
@@ -101,7 +108,7 @@ fn each(
             None => failures.push(missing(arn)),
         }
     }
-    json!({member: found, "failures": failures})
+    Ok(json!({member: found, "failures": failures}))
 }
 
 pub(super) fn stop(cloud: &Cloud, input: &Stop) -> Result<Value, ApiError> {

@@ -96,7 +96,8 @@ pub(super) fn list(cloud: &Cloud, input: &List) -> Result<Value, ApiError> {
     let fits = |given: &Option<String>, has: Option<&Value>| {
         given.as_ref().is_none_or(|g| has.and_then(Value::as_str) == Some(g))
     };
-    let services = ecs.services.values().filter(|s| s.cluster == cluster && !s.is_inactive()).filter(|s| {
+    // Without those that are being deleted (documented: `DeleteService`).
+    let services = ecs.services.values().filter(|s| s.cluster == cluster && s.is_active()).filter(|s| {
         fits(&input.launch_type, s.current_revision().and_then(|r| r.config.get("launchType")))
             && fits(&input.scheduling_strategy, s.settings.get("schedulingStrategy"))
     });

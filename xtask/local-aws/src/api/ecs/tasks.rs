@@ -69,7 +69,8 @@ pub(super) fn stop(cloud: &Cloud, input: Stop) -> Result<Value, ApiError> {
     Ok(answer)
 }
 
-/// Tasks that are to run, unless stopped ones are asked for (documented: `ListTasks.desiredStatus`).
+/// Tasks that are to run, unless stopped ones are asked for; PENDING is no desired status of any task (documented:
+/// `ListTasks.desiredStatus`).
 pub(super) fn list(cloud: &Cloud, input: &List) -> Result<Value, ApiError> {
     let ecs = cloud.ecs();
     let cluster = ecs.cluster_name(input.cluster.as_deref())?;
@@ -78,10 +79,10 @@ pub(super) fn list(cloud: &Cloud, input: &List) -> Result<Value, ApiError> {
     {
         return Err(ApiError::new("ServiceNotFoundException", "Service not found."));
     }
-    let wanted = input.desired_status.as_deref() != Some("STOPPED");
+    let desired = input.desired_status.as_deref().unwrap_or("RUNNING");
     let fits = |task: &&Task| {
         task.cluster == cluster
-            && task.wanted() == wanted
+            && desired == if task.wanted() { "RUNNING" } else { "STOPPED" }
             && input.family.as_ref().is_none_or(|f| family_and_revision(&task.definition).0 == f)
             && input.service_name.as_ref().is_none_or(|s| task.service.as_deref() == Some(name(s)))
             && input.started_by.as_ref().is_none_or(|s| task.started_by.as_ref() == Some(s))

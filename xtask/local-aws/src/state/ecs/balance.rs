@@ -100,7 +100,8 @@ impl Task {
     }
 }
 
-/// `healthCheckGracePeriodSeconds`. Not scaled: what it is for, a slow start, takes as long here.
+/// How long after its start an unhealthy task is left alone, whoever finds it unhealthy (documented:
+/// `UpdateService.healthCheckGracePeriodSeconds`). Not scaled: what it is for, a slow start, takes as long here.
 pub(super) fn grace(service: &Service) -> f64 {
     service.settings.get("healthCheckGracePeriodSeconds").and_then(Value::as_f64).unwrap_or(0.0)
 }

@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::bake::Alarms;
+
 /// `deploymentConfiguration`, with its defaults (documented: `DeploymentConfiguration`).
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -13,6 +15,10 @@ pub struct DeploymentConfiguration {
     pub minimum_healthy_percent: u64,
     /// Circuit breaker.
     pub deployment_circuit_breaker: CircuitBreaker,
+    /// Alarms.
+    pub alarms: Alarms,
+    /// Minutes that a deployment is watched for when it is steady.
+    pub bake_time_in_minutes: u32,
 }
 
 impl Default for DeploymentConfiguration {
@@ -21,6 +27,8 @@ impl Default for DeploymentConfiguration {
             maximum_percent: 200,
             minimum_healthy_percent: 100,
             deployment_circuit_breaker: CircuitBreaker::default(),
+            alarms: Alarms::default(),
+            bake_time_in_minutes: 0,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The parts of a container definition that are acted on. Everything else is
 //! kept as it came ([`super::definition::Definition::body`]).
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// A container definition (documented: `ContainerDefinition`).
@@ -95,7 +95,7 @@ pub struct Secret {
 }
 
 /// What must be before this container starts.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Dependency {
     /// The other container.

@@ -8,7 +8,7 @@ use super::deployment::Revision;
 use super::launch::is_fargate;
 use super::service::{Lifecycle, Service};
 use super::tags::{self, Tag};
-use super::{Ecs, event, network, service_key};
+use super::{Ecs, event, network, service_key, supported};
 use crate::error::ApiError;
 
 /// Members that make a revision: a change of one starts a deployment (documented: each one's "This
@@ -64,8 +64,10 @@ impl Ecs {
         let desired = desired_count(&input)?.ok_or_else(|| {
             invalid("The desired count must be specified for services with the REPLICA scheduling strategy.")
         })?;
-        validate_kind(&input)?;
+        supported::members(&input)?;
+        validate_members(&input)?;
         self.place_on_fargate(&cluster, &definition, &mut input)?;
+        supported::placement(&input, &input)?;
         network::validate(&definition, &mut input)?;
         self.check_balancers(&definition, &mut input)?;
         balance::check_grace(&input, &input)?;
@@ -100,7 +102,9 @@ impl Ecs {
             client_token: text(&input, "clientToken"),
             steady: false,
             failures: 0,
+            unstarted: 0,
             retry_at: None,
+            baked_at: None,
             created_at: now,
             deleted_at: None,
         };
@@ -155,24 +159,6 @@ pub(super) fn desired_count(input: &Map<String, Value>) -> Result<Option<u64>, A
     }
 }
 
-/// What this control plane does not do is refused, not ignored.
-fn validate_kind(input: &Map<String, Value>) -> Result<(), ApiError> {
-    let unsupported = |what: &str| {
-        Err(ApiError::new(
-            "UnsupportedFeatureException",
-            format!("{what} is not supported by the local control plane."),
-        ))
-    };
-    let controller = input.get("deploymentController").map(|c| &c["type"]);
-    if controller.is_some_and(|c| c != "ECS") {
-        return unsupported("A deployment controller other than ECS");
-    }
-    if input.get("schedulingStrategy").is_some_and(|s| s != "REPLICA") {
-        return unsupported("The DAEMON scheduling strategy");
-    }
-    validate_members(input)
-}
-
 pub(super) fn validate_members(input: &Map<String, Value>) -> Result<(), ApiError> {
     let first = |list: &str, member: &str| {
         let entry = input.get(list)?.as_array()?.first()?;
@@ -220,9 +206,5 @@ pub(super) fn validate_configuration(settings: &Map<String, Value>) -> Result<()
     if config.minimum_healthy_percent > 100 {
         return Err(invalid("minimumHealthyPercent must be at most 100"));
     }
-    if raw["strategy"].as_str().is_some_and(|s| s != "ROLLING") {
-        let why = "A deployment strategy other than ROLLING is not supported by the local control plane.";
-        return Err(ApiError::new("UnsupportedFeatureException", why));
-    }
-    Ok(())
+    supported::configuration(&raw, &config)
 }

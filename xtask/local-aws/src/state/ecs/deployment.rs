@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::Ecs;
-use super::breaker::DeploymentConfiguration;
+use super::breaker::{CircuitBreaker, DeploymentConfiguration};
 use super::rules::Listing;
 use super::service::Service;
 use super::task::{Last, Task, without_nulls};
@@ -133,6 +133,13 @@ pub struct ServiceDeployment {
 }
 
 impl ServiceDeployment {
+    /// The circuit breaker that watches it.
+    pub fn breaker(&self) -> CircuitBreaker {
+        DeploymentConfiguration::deserialize(&self.configuration)
+            .unwrap_or_default()
+            .deployment_circuit_breaker
+    }
+
     /// Changes the status; a closed one is finished.
     pub fn set(&mut self, status: Status, now: f64) {
         self.status = status;
@@ -245,7 +252,7 @@ impl Ecs {
 
     /// The answer's `serviceDeployments[]`.
     pub fn render_service_deployment(&self, service: &Service, it: &ServiceDeployment) -> Value {
-        let breaker = DeploymentConfiguration::of(&service.settings).deployment_circuit_breaker;
+        let breaker = it.breaker();
         let breaker_status = match (breaker.enable, it.status) {
             (false, _) => "DISABLED",
             _ if it.failures >= it.threshold => "TRIGGERED",
@@ -270,7 +277,7 @@ impl Ecs {
             "deploymentCircuitBreaker": {
                 "status": breaker_status, "failureCount": it.failures, "threshold": it.threshold,
             },
-            "alarms": {"status": "DISABLED", "alarmNames": [], "triggeredAlarmNames": []},
+            "alarms": super::bake::described(it),
         });
         super::breaker::merge(&mut out, Some(&more));
         without_nulls(out)
@@ -309,9 +316,12 @@ impl Ecs {
         let tasks = entries.iter().flat_map(|d| self.deployment_tasks(service, &d.id));
         let counts =
             if it.status.is_open() || service.is_current(it) { count(tasks) } else { Counts::default() };
+        let primary = service.deployments.first().is_some_and(|d| d.revision == revision);
+        let wanted = primary && service.is_current(it);
         json!({
             "arn": self.revision_arn(service, revision),
-            "requestedTaskCount": if revision == it.target && service.is_current(it) { service.desired } else { counts.desired },
+            // Of what is rolled back from, only what is left of it.
+            "requestedTaskCount": if wanted { service.desired } else { counts.desired },
             "runningTaskCount": counts.running,
             "pendingTaskCount": counts.pending,
         })

@@ -21,7 +21,7 @@ impl Ecs {
         put("startedBy", json!(task.started_by));
         put("lastStatus", json!(task.last));
         put("desiredStatus", if task.wanted() { "RUNNING" } else { "STOPPED" }.into());
-        put("healthStatus", json!(task.health()));
+        put("healthStatus", json!(task.described_health()));
         put("cpu", json!(task.cpu.map(|c| c.to_string())));
         put("memory", json!(task.memory.map(|m| m.to_string())));
         put("stopCode", json!(task.stop.as_ref().map(|s| s.code)));

@@ -20,7 +20,9 @@ pub(super) fn is_failure(stop: &Stop, ran: bool) -> bool {
     }
 }
 
-/// Doubles with each failure up to a limit (documented: "Service throttle logic"; scaled down).
+/// Doubles with each task that does not start, up to a limit (documented: "Service throttle logic"; scaled down). One
+/// that ran and then crashed waits here too (assumed; on AWS, where it takes half a minute to start one, it does not),
+/// but that is not what the event of the throttle tells.
 pub(super) fn wait(timing: &Timing, failures: u32) -> f64 {
     let doubled = timing.throttle * 2f64.powi(i32::try_from(failures.min(30)).unwrap_or(30) - 1);
     doubled.min(timing.throttle_max)
@@ -134,13 +136,13 @@ fn roll_back(ecs: &mut Ecs, service: &mut Service, target: String, cause: &Cause
         last.reason = Some(cause.rollback.into());
         last.rollback = Some(Rollback { reason: cause.rollback.into(), started_at: now, revision: target });
     }
-    service.failures = 0;
-    service.retry_at = None;
+    service.start_over();
 }
 
 /// Nothing to go back to: no task is started any more (documented: the deployment is stalled). With a
-/// rollback to make, it fails (documented: "Troubleshoot service deployments" has status and reason);
-/// without one, the status is assumed.
+/// rollback to make, it fails (documented: the log entry `SERVICE_DEPLOYMENT_ROLLBACK_FAILED` in the guide has the
+/// reason; observed: hashicorp/terraform-provider-aws's tests of services expect it). Without one, it is
+/// stopped (documented: `ServiceDeployment.stoppedAt`).
 fn stall(ecs: &Ecs, service: &mut Service, cause: &Cause, now: f64) {
     let breaker = DeploymentConfiguration::of(&service.settings).deployment_circuit_breaker;
     let Some(last) = service.history.last_mut() else {
@@ -156,7 +158,10 @@ fn stall(ecs: &Ecs, service: &mut Service, cause: &Cause, now: f64) {
         Stall::InProgress => Status::InProgress,
     };
     last.set(status, now);
-    last.stopped_at = Some(now);
+    // Documented: `ServiceDeployment.stoppedAt`, without a rollback.
+    if status == Status::Stopped {
+        last.stopped_at = Some(now);
+    }
     let reason = match status {
         Status::RollbackFailed => "No rollback candidate was found to run the rollback.",
         _ => cause.state,

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::balance::balancers;
-use super::container::{ContainerDefinition, Dependency};
+use super::container::ContainerDefinition;
 use super::definition::Definition;
 use super::deployment::{PLATFORM_VERSION, Revision};
 use super::service::Service;
@@ -111,7 +111,7 @@ impl Ecs {
         let id = self.ids.hex(32);
         let interface = self.interface(order.config);
         let definitions = definition.containers();
-        let containers = definitions.iter().map(|c| self.create_container(c, &definitions)).collect();
+        let containers = definitions.iter().map(|c| self.create_container(c)).collect();
         let of_service = order.service.is_some();
         self.touch();
         self.tasks.insert(
@@ -150,19 +150,15 @@ impl Ecs {
         id
     }
 
-    fn create_container(
-        &mut self,
-        definition: &ContainerDefinition,
-        all: &[ContainerDefinition],
-    ) -> Container {
-        let waits = |d: &Dependency| d.container_name == definition.name && d.condition == "SUCCESS";
+    fn create_container(&mut self, definition: &ContainerDefinition) -> Container {
         Container {
             arn_id: self.ids.uuid(),
             name: definition.name.clone(),
             image: definition.image.clone(),
             essential: definition.is_essential(),
             checked: definition.health_check.is_some(),
-            must_succeed: all.iter().any(|c| c.depends_on.iter().any(waits)),
+            depends_on: definition.depends_on.clone(),
+            start_timeout: definition.start_timeout,
             cpu: definition.cpu,
             memory: definition.memory,
             memory_reservation: definition.memory_reservation,

@@ -15,12 +15,14 @@ use crate::error::ApiError;
 use crate::ids::Ids;
 use crate::state::elb::Elb;
 
+pub mod bake;
 pub mod balance;
 pub mod breaker;
 pub mod cluster;
 pub mod container;
 pub mod create;
 pub mod definition;
+mod dependency;
 pub mod deployment;
 mod describe;
 pub mod event;
@@ -35,6 +37,7 @@ pub mod rules;
 pub mod service;
 pub mod steps;
 pub mod stop;
+mod supported;
 pub mod tags;
 pub mod task;
 pub mod transition;
@@ -72,11 +75,23 @@ pub struct Timing {
     pub throttle_max: f64,
     /// Seconds here of a second between two health checks of a target group.
     pub target_check: f64,
+    /// How long alarms are watched after the steady state (documented: computed from the alarms, less than five minutes).
+    pub bake: f64,
+    /// A minute of a bake time that is configured.
+    pub bake_minute: f64,
 }
 
 impl Default for Timing {
     fn default() -> Self {
-        Self { settle: 1.0, port_wait: 10.0, throttle: 0.5, throttle_max: 15.0, target_check: 0.1 }
+        Self {
+            settle: 1.0,
+            port_wait: 10.0,
+            throttle: 0.5,
+            throttle_max: 15.0,
+            target_check: 0.1,
+            bake: 2.0,
+            bake_minute: 1.0,
+        }
     }
 }
 

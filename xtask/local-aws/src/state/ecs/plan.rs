@@ -64,14 +64,15 @@ pub fn plan(view: &View) -> Plan {
     }
 
     // Unhealthy ones: at once while a deployment is in progress, which is what its circuit breaker
-    // counts; later a replacement comes first, if the maximum has room for it (documented: "How
-    // Amazon ECS replaces unhealthy tasks"; the first half is assumed).
-    let full = alive >= view.maximum;
-    if view.in_progress || full || healthy_primary >= view.desired {
-        for task in of(true).filter(|t| t.unhealthy) {
-            plan.replace.push(task.id.clone());
-            alive -= 1;
-        }
+    // counts (assumed); later a replacement comes first, if the maximum has room for it; if not, they go one by one,
+    // the next once the replacement is healthy, or as long as the minimum is without it (documented:
+    // `maximumPercent` and `minimumHealthyPercent`).
+    let at_once = view.in_progress || healthy_primary >= view.desired;
+    let one = alive >= view.maximum && (good == healthy_primary || healthy >= view.minimum);
+    let most = if at_once { usize::MAX } else { usize::from(one) };
+    for task in of(true).filter(|t| t.unhealthy).take(most) {
+        plan.replace.push(task.id.clone());
+        alive -= 1;
     }
 
     let need = if view.may_start { view.desired.saturating_sub(good) } else { 0 };

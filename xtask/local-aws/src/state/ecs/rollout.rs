@@ -5,7 +5,7 @@
 
 use super::balance::{balance, grace};
 use super::breaker::DeploymentConfiguration;
-use super::deployment::{Rollout, ServiceDeployment, Status};
+use super::deployment::{Deployment, Rollout, ServiceDeployment, Status};
 use super::failure::{is_failure, judge, wait};
 use super::launch::is_fargate;
 use super::plan::{Plan, TaskView, View, plan};
@@ -13,7 +13,7 @@ use super::rules::{Completion, Leaves};
 use super::service::{Lifecycle, Service};
 use super::stop::{Stop, StopCode};
 use super::task::Last;
-use super::{Ecs, event};
+use super::{Ecs, bake, event};
 
 /// One round for one service.
 pub(super) fn reconcile(ecs: &mut Ecs, key: &str, now: f64) {
@@ -68,15 +68,20 @@ fn account(ecs: &mut Ecs, service: &mut Service, now: f64) {
             if stop.code == StopCode::TaskFailedToStart {
                 not_placed.push(stop.reason.clone());
             }
-            let failed = is_failure(stop, task.started_at.is_some());
+            let ran = task.started_at.is_some();
+            let failed = is_failure(stop, ran);
             primary.failed += u64::from(ours && failed);
-            if ours && (failed || stop.code == StopCode::EssentialContainerExited) {
+            if ours && (failed && !ran || stop.code == StopCode::EssentialContainerExited) {
                 service.failures += 1;
                 service.retry_at = Some(now + wait(&timing, service.failures));
-                impaired |= service.failures == 3;
+            }
+            if ours && failed && !ran {
+                service.unstarted += 1;
+                impaired |= service.unstarted == 3;
             }
         } else if ours && task.is_healthy() && !task.was_healthy {
             task.was_healthy = true;
+            service.unstarted = 0;
             if config.reset_on_healthy_task {
                 primary.failed = 0;
             }
@@ -92,11 +97,21 @@ fn account(ecs: &mut Ecs, service: &mut Service, now: f64) {
         last.threshold = config.threshold(service.desired);
     }
     for reason in not_placed {
-        service.tell(&mut ecs.ids, event::not_placed(&service.name, &reason), now);
+        let message = event::not_placed(&service.name, &reason);
+        if !told(service, &message) {
+            service.tell(&mut ecs.ids, message, now);
+        }
     }
     if impaired {
         service.tell(&mut ecs.ids, event::impaired(&service.name), now);
     }
+}
+
+/// Whether the primary deployment has such an event already: duplicates are left out until the cause is resolved
+/// (documented: "Service event messages"; that a new deployment is such a resolution is assumed).
+fn told(service: &Service, message: &str) -> bool {
+    let since = service.deployments.first().map_or(0.0, |d| d.created_at);
+    service.events.iter().any(|e| e.created_at >= since && e.message == message)
 }
 
 fn view(ecs: &Ecs, service: &Service, now: f64) -> View {
@@ -186,17 +201,20 @@ fn conclude(ecs: &mut Ecs, service: &mut Service, now: f64) {
         return conclude_deletion(ecs, service, now);
     }
     catch_up(ecs, service, now);
-    if ecs.rules.leaves == Leaves::WhenDrained {
-        leave(ecs, service);
-    }
+    leave(ecs, service);
     let stalled = service.deployments.first().is_some_and(|d| d.rollout == Rollout::Failed);
-    if service.steady || stalled || !is_steady(ecs, service) {
+    let baked = bake::is_over(service, now);
+    if service.steady && !baked || stalled || !is_steady(ecs, service) {
         return;
     }
     service.steady = true;
     service.failures = 0;
+    service.unstarted = 0;
     let name = service.name.clone();
     service.deployments.truncate(1);
+    if bake::goes_on(service, &ecs.timing, now) {
+        return service.tell(&mut ecs.ids, event::steady(&name), now);
+    }
     let Some(primary) = service.deployments.first_mut() else {
         return;
     };
@@ -211,7 +229,9 @@ fn conclude(ecs: &mut Ecs, service: &mut Service, now: f64) {
         }
         service.tell(&mut ecs.ids, event::completed(&name, &id), now);
     }
-    service.tell(&mut ecs.ids, event::steady(&name), now);
+    if !baked {
+        service.tell(&mut ecs.ids, event::steady(&name), now);
+    }
     forget_history(service);
     forget_revisions(service);
 }
@@ -254,14 +274,17 @@ fn catch_up(ecs: &Ecs, service: &mut Service, now: f64) {
     }
 }
 
-/// Those without tasks leave the list.
+/// Of those without tasks, what was superseded before it was complete leaves the list (documented: `Deployment.status`,
+/// an ACTIVE one "still has running tasks"); when the others do is a rule.
 fn leave(ecs: &Ecs, service: &mut Service) {
     let Some(primary) = service.deployments.first().map(|d| d.id.clone()) else {
         return;
     };
     let tasks = || ecs.tasks_of(&service.cluster, &service.name).filter(|t| t.last != Last::Stopped);
     let runs: Vec<String> = tasks().filter_map(|t| t.started_by.clone()).collect();
-    service.deployments.retain(|d| d.id == primary || runs.contains(&d.id));
+    let all = ecs.rules.leaves == Leaves::WhenDrained;
+    let stays = |d: &Deployment| !all && d.rollout != Rollout::InProgress;
+    service.deployments.retain(|d| d.id == primary || runs.contains(&d.id) || stays(d));
 }
 
 /// When a rule that takes time is due: after `now`.
@@ -271,19 +294,24 @@ pub(super) fn due(ecs: &Ecs, service: &Service, now: f64) -> Option<f64> {
         Completion::ServiceFirst(after) | Completion::RecordFirst(after) => after,
     };
     let waits = [ecs.rules.stop_takes, ecs.rules.rollback_after, lag];
+    let grace = grace(service);
+    let graces = (grace > 0.0).then(|| ecs.tasks_of(&service.cluster, &service.name));
+    let graces =
+        graces.into_iter().flatten().filter(|t| t.wanted()).filter_map(|t| Some(t.started_at? + grace));
     let changed = service.history.iter().map(|d| d.updated_at);
     let changed = changed.chain(service.deployments.first().map(|d| d.updated_at));
-    changed.flat_map(|at| waits.map(|wait| at + wait)).filter(|at| *at > now).min_by(f64::total_cmp)
+    let rules = changed.flat_map(|at| waits.map(|wait| at + wait));
+    rules.chain(graces).chain(service.baked_at).filter(|at| *at > now).min_by(f64::total_cmp)
 }
 
+/// INACTIVE once every task is STOPPING (documented: `DeleteService`); the service deployments go with the service
+/// (documented: "View service history using Amazon ECS service deployments"; that it is now is assumed).
 fn conclude_deletion(ecs: &mut Ecs, service: &mut Service, now: f64) {
-    if ecs.tasks_of(&service.cluster, &service.name).all(|t| t.last == Last::Stopped) {
+    if ecs.tasks_of(&service.cluster, &service.name).all(|t| t.last >= Last::Stopping) {
         service.lifecycle = Lifecycle::Inactive;
         service.deleted_at = Some(now);
         service.deployments.clear();
-        for open in service.history.iter_mut().filter(|d| d.status.is_open()) {
-            open.set(Status::Stopped, now);
-        }
+        service.history.clear();
     }
 }
 

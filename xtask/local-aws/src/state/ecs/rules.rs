@@ -20,7 +20,7 @@ pub struct Rules {
     pub stop_takes: f64,
     /// How a deployment that has nothing to go back to ends.
     pub stall: Stall,
-    /// When a deployment without tasks leaves `service.deployments`.
+    /// When a deployment without tasks, completed once or failed, leaves `service.deployments`.
     pub leaves: Leaves,
     /// Which of the two tells of the steady state first.
     pub completion: Completion,
@@ -32,6 +32,8 @@ pub struct Rules {
     pub listed_after: f64,
     /// `service.currentServiceDeployment`.
     pub current: Current,
+    /// Whether a stop is refused where there is nothing to go back to; else the rollback fails.
+    pub refuses_stop: bool,
 }
 
 impl Default for Rules {
@@ -50,6 +52,7 @@ impl Default for Rules {
             listing: Listing::NewestFirst,
             listed_after: 0.0,
             current: Current::AtOnce,
+            refuses_stop: false,
         }
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::Ecs;
+use super::breaker::DeploymentConfiguration;
 use super::deployment::{Deployment, Revision, Rollout, ServiceDeployment, Status, count, described};
 use super::event::Event;
 use super::rules::{Current, Rules};
@@ -57,8 +58,14 @@ pub struct Service {
     pub steady: bool,
     /// Starts that failed in a row, for the throttle.
     pub failures: u32,
+    /// Those of them that never ran.
+    #[serde(default)]
+    pub unstarted: u32,
     /// No start before this.
     pub retry_at: Option<f64>,
+    /// When the alarms of the deployment that is steady are watched no more.
+    #[serde(default)]
+    pub baked_at: Option<f64>,
     /// Seconds since 1970.
     pub created_at: f64,
     /// When it became `INACTIVE`.
@@ -117,6 +124,7 @@ impl Service {
         let mut sources: Vec<String> = self.deployments.iter().map(|d| d.revision.clone()).collect();
         sources.dedup();
         let id = self.start(ids, &revision.id, "ECS deployment {} in progress.", now);
+        let breaker = DeploymentConfiguration::of(&self.settings).deployment_circuit_breaker;
         self.history.push(ServiceDeployment {
             id: ids.hex(21),
             deployment: id,
@@ -126,7 +134,7 @@ impl Service {
             reason: None,
             rollback: None,
             failures: 0,
-            threshold: 0,
+            threshold: breaker.threshold(self.desired),
             configuration: self.settings.get("deploymentConfiguration").cloned().unwrap_or_else(|| json!({})),
             created_at: now,
             updated_at: now,
@@ -135,8 +143,15 @@ impl Service {
             stopped_at: None,
         });
         self.revisions.push(revision);
+        self.start_over();
+    }
+
+    /// Another deployment is not steady yet, and starts are not throttled (documented: "Service throttle logic").
+    pub(super) fn start_over(&mut self) {
         self.steady = false;
+        self.baked_at = None;
         self.failures = 0;
+        self.unstarted = 0;
         self.retry_at = None;
     }
 

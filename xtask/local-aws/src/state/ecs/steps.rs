@@ -1,9 +1,8 @@
 //! What tasks need next from the engine. Computed from state alone, so that it
 //! is the same after a restart; the scheduler remembers which steps are under way.
 
-use super::container::ContainerDefinition;
-use super::task::{Container, ContainerStatus, HealthStatus, Last, Task};
-use super::{Ecs, Timing, balance};
+use super::task::{ContainerStatus, Last, Task};
+use super::{Ecs, Timing, dependency};
 
 /// One thing to do for a task. Two steps of one task may run at the same time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,22 +29,18 @@ impl Ecs {
         self.tasks
             .values()
             .filter(|task| task.last != Last::Stopped)
-            .flat_map(|task| {
-                let definitions =
-                    self.definition(&task.definition).map(|d| d.containers()).unwrap_or_default();
-                steps(task, &definitions).into_iter().map(|step| (task.id.clone(), step))
-            })
+            .flat_map(|task| steps(task).into_iter().map(|step| (task.id.clone(), step)))
             .collect()
     }
 }
 
 /// What one task needs.
-pub fn steps(task: &Task, definitions: &[ContainerDefinition]) -> Vec<Step> {
+pub fn steps(task: &Task) -> Vec<Step> {
     match task.last {
         Last::Provisioning => vec![Step::Hold],
-        Last::Pending | Last::Activating => starts(task, definitions),
+        Last::Pending | Last::Activating => starts(task),
         Last::Running => {
-            let mut out = starts(task, definitions); // containers that wait for others
+            let mut out = starts(task); // containers that wait for others
             if !task.ready && !task.published.is_empty() {
                 out.push(Step::Probe);
             }
@@ -53,17 +48,17 @@ pub fn steps(task: &Task, definitions: &[ContainerDefinition]) -> Vec<Step> {
         }
         Last::Deactivating => vec![Step::Deregister],
         Last::Stopped => Vec::new(),
-        Last::Stopping => stops(task, definitions),
+        Last::Stopping => stops(task),
         Last::Deprovisioning => vec![Step::Remove],
     }
 }
 
-fn starts(task: &Task, definitions: &[ContainerDefinition]) -> Vec<Step> {
+fn starts(task: &Task) -> Vec<Step> {
     task.containers
         .iter()
         .filter_map(|container| match container.status {
             ContainerStatus::Pending => Some(Step::Pull(container.name.clone())),
-            ContainerStatus::Pulled if may_start(task, definitions, container) => {
+            ContainerStatus::Pulled if dependency::are_met(task, container) => {
                 Some(Step::Start(container.name.clone()))
             }
             _ => None,
@@ -71,29 +66,11 @@ fn starts(task: &Task, definitions: &[ContainerDefinition]) -> Vec<Step> {
         .collect()
 }
 
-/// Whether all that it depends on is so (documented: `ContainerDependency.condition`).
-fn may_start(task: &Task, definitions: &[ContainerDefinition], container: &Container) -> bool {
-    let Some(definition) = definitions.iter().find(|d| d.name == container.name) else {
-        return true;
-    };
-    definition.depends_on.iter().all(|dependency| {
-        task.container(&dependency.container_name).is_none_or(|other| match dependency.condition.as_str() {
-            "COMPLETE" => other.status == ContainerStatus::Stopped,
-            "SUCCESS" => other.status == ContainerStatus::Stopped && other.exit_code == Some(0),
-            "HEALTHY" => other.health == HealthStatus::Healthy,
-            _ => other.status >= ContainerStatus::Running,
-        })
-    })
-}
-
 /// Containers stop in the reverse order of their start (documented: `ContainerDefinition.dependsOn`).
-fn stops(task: &Task, definitions: &[ContainerDefinition]) -> Vec<Step> {
-    let runs = |name: &str| task.container(name).is_some_and(|c| c.status == ContainerStatus::Running);
-    let needed = |name: &str| {
-        definitions.iter().any(|d| runs(&d.name) && d.depends_on.iter().any(|o| o.container_name == name))
-    };
-    let running = task.containers.iter().filter(|c| c.status == ContainerStatus::Running);
-    running.filter(|c| !needed(&c.name)).map(|c| Step::Stop(c.name.clone())).collect()
+fn stops(task: &Task) -> Vec<Step> {
+    let running = || task.containers.iter().filter(|c| c.status == ContainerStatus::Running);
+    let needed = |name: &str| running().any(|c| c.depends_on.iter().any(|o| o.container_name == name));
+    running().filter(|c| !needed(&c.name)).map(|c| Step::Stop(c.name.clone())).collect()
 }
 
 /// When, after now, time alone changes something: the scheduler sleeps until then at most.
@@ -106,11 +83,7 @@ pub fn next_deadline(ecs: &Ecs, now: f64) -> Option<f64> {
         _ => None,
     });
     let services = ecs.services.values().filter_map(|s| s.retry_at.filter(|at| *at > now));
+    let waits = ecs.tasks.values().filter(|t| t.last != Last::Stopped).filter_map(dependency::deadline);
     let rules = ecs.services.values().filter_map(|s| super::rollout::due(ecs, s, now));
-    let graces = ecs.services.values().flat_map(|service| {
-        let grace = balance::grace(service);
-        let tasks = ecs.tasks_of(&service.cluster, &service.name).filter(move |_| grace > 0.0);
-        tasks.filter_map(move |task| task.started_at.map(|at| at + grace)).filter(move |at| *at > now)
-    });
-    tasks.chain(services).chain(rules).chain(graces).chain(ecs.next_check()).min_by(f64::total_cmp)
+    tasks.chain(waits).chain(services).chain(rules).chain(ecs.next_check()).min_by(f64::total_cmp)
 }

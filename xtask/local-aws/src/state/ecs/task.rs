@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::balance::{Balancer, Registration};
+use super::container::Dependency;
 use super::stop::Stop;
 use super::tags::Tag;
 use crate::engine::Health;
@@ -84,9 +85,15 @@ pub struct Container {
     pub essential: bool,
     /// Whether it has a health check.
     pub checked: bool,
-    /// Whether another one waits for its success.
+    /// What it waits for before it starts.
     #[serde(default)]
-    pub must_succeed: bool,
+    pub depends_on: Vec<Dependency>,
+    /// How long others wait for it, seconds.
+    #[serde(default)]
+    pub start_timeout: Option<u32>,
+    /// When it started.
+    #[serde(default)]
+    pub started_at: Option<f64>,
     /// CPU units.
     pub cpu: u32,
     /// MiB.
@@ -198,7 +205,19 @@ impl Task {
         self.stop.is_none()
     }
 
-    /// Healthy if all checked essential containers are, unhealthy if one is (documented: "Health status of a task").
+    /// `healthStatus`: that of the essential containers, which is not known of one without a check (documented:
+    /// `HealthCheck`, with examples).
+    pub fn described_health(&self) -> HealthStatus {
+        match self.health() {
+            HealthStatus::Healthy if self.containers.iter().any(|c| c.essential && !c.checked) => {
+                HealthStatus::Unknown
+            }
+            health => health,
+        }
+    }
+
+    /// What the service scheduler goes by: healthy if all essential containers that have a check are, unhealthy if one
+    /// is (documented: `DeploymentConfiguration.minimumHealthyPercent`).
     pub fn health(&self) -> HealthStatus {
         let checked = || self.containers.iter().filter(|c| c.essential && c.checked).map(|c| c.health);
         if checked().any(|h| h == HealthStatus::Unhealthy) {

@@ -12,10 +12,13 @@ use crate::error::ApiError;
 use crate::ids::Ids;
 use crate::state::elb::check::Answer;
 
+mod bake;
 mod balance;
 mod breaker;
 mod definitions;
+mod dependencies;
 mod rolling;
+mod supported;
 mod tasks;
 
 /// What the simulated engine does with the containers of a task definition.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use super::stop::Stop;
 use super::task::{ContainerStatus, HealthStatus, Last, Task};
-use super::{Ecs, Timing};
+use super::{Ecs, Timing, dependency};
 use crate::engine::{Holder, ImageFacts, Status};
 
 /// What came of a step.
@@ -126,13 +126,14 @@ fn started(task: &mut Task, name: &str, id: &str, now: f64) {
         container.runtime_id = Some(id.to_owned());
         if container.status < ContainerStatus::Running {
             container.status = ContainerStatus::Running;
+            container.started_at = Some(now);
         }
     }
     run_if_started(task, now);
 }
 
-/// RUNNING once every essential container was started (assumed: AWS waits for all of them; one
-/// that waits for another to complete would keep the task out of service here too).
+/// RUNNING once every container was started, or given up (observed: amazon-ecs-agent's `api/task/task.go`, a task's
+/// status is that of the container that is least far).
 fn run_if_started(task: &mut Task, now: f64) {
     let all = task.containers.iter().all(|c| c.status >= ContainerStatus::Running);
     if all && task.wanted() && task.is_pending() && task.last != Last::Provisioning {
@@ -182,7 +183,6 @@ fn ended(task: &mut Task, name: &str, exit: Option<(i64, bool)>, now: f64) {
         return;
     };
     let first = container.status != ContainerStatus::Stopped;
-    let failed = container.must_succeed && exit.is_some_and(|(code, _)| code != 0);
     container.status = ContainerStatus::Stopped;
     if let Some((code, oom_killed)) = exit {
         container.exit_code = Some(code);
@@ -196,12 +196,29 @@ fn ended(task: &mut Task, name: &str, exit: Option<(i64, bool)>, now: f64) {
         run_if_started(task, now);
         halt(task, Stop::essential(), now);
     }
+    give_up(task, now);
     run_if_started(task, now);
-    if failed {
-        // What waits for its success never starts (assumed wording).
-        halt(task, Stop::failed_to_start("Task failed to start"), now);
-    }
     settle_stop(task, now);
+}
+
+/// Containers that wait in vain never start. A task that needs one of them stops (assumed: code and words, which are
+/// those of other tasks that fail to start); else it goes on without.
+fn give_up(task: &mut Task, now: f64) {
+    while task.wanted() {
+        let found = task
+            .containers
+            .iter()
+            .enumerate()
+            .find_map(|(at, c)| Some((at, dependency::in_vain(task, c, now)?)));
+        let Some((at, reason)) = found else { return };
+        let container = &mut task.containers[at];
+        container.status = ContainerStatus::Stopped;
+        container.exit_code = Some(dependency::GIVEN_UP);
+        container.reason = Some(reason);
+        if container.essential {
+            halt(task, Stop::failed_to_start("Task failed to start"), now);
+        }
+    }
 }
 
 /// STOPPING is over when no container runs.
@@ -226,8 +243,10 @@ fn observe(task: &mut Task, name: &str, status: Option<Status>, now: f64) {
             for container in task.containers.iter_mut().filter(|c| c.name == name) {
                 container.health = health.map_or(HealthStatus::Unknown, HealthStatus::from);
             }
-            // Others wait for it to be healthy, or the task would run by now.
-            if task.last == Last::Pending && task.health() == HealthStatus::Unhealthy {
+            // Others wait for it to be healthy, or the task would run by now. A task that nobody watches goes on whatever
+            // its health (documented: `HealthCheck`).
+            let watched = task.service.is_some();
+            if watched && task.last == Last::Pending && task.health() == HealthStatus::Unhealthy {
                 halt(task, Stop::unhealthy(), now);
             }
         }
@@ -253,6 +272,10 @@ fn observe_holder(task: &mut Task, status: Option<Status>, now: f64) {
 }
 
 fn tick(task: &mut Task, timing: &Timing, now: f64) {
+    if task.wanted() && dependency::deadline(task).is_some_and(|at| at <= now) {
+        give_up(task, now);
+        run_if_started(task, now);
+    }
     if task.last == Last::Running && !task.ready {
         let wait = if task.published.is_empty() { timing.settle } else { timing.port_wait };
         task.ready = task.started_at.is_some_and(|at| now - at >= wait)

@@ -7,7 +7,7 @@ use super::create::{
 };
 use super::deployment::{Revision, Status};
 use super::service::{Lifecycle, Service};
-use super::{Ecs, balance, breaker, network, reference};
+use super::{Ecs, balance, breaker, network, reference, supported};
 use crate::error::ApiError;
 
 impl Ecs {
@@ -25,10 +25,12 @@ impl Ecs {
         if !service.is_active() {
             return Err(ApiError::new("ServiceNotActiveException", "Service was not ACTIVE."));
         }
+        supported::members(input)?;
         validate_members(input)?;
         let current = service.current_revision().cloned().ok_or_else(|| ApiError::server("no revision"))?;
         let revision = self.next_revision(&cluster, &current, input, now)?;
         balance::check_grace(input, &revision.config)?;
+        supported::placement(&revision.config, input)?;
         update_settings(&mut service, input)?;
         if let Some(desired) = desired_count(input)? {
             service.steady &= service.desired == desired;
@@ -79,7 +81,7 @@ impl Ecs {
         Ok(Revision { id: self.ids.digits(19), definition: definition.name(), config, created_at: now })
     }
 
-    /// Deletes a service: `DRAINING` until its tasks are stopped.
+    /// Deletes a service: `DRAINING` until its tasks are being stopped.
     pub fn delete_service(&mut self, cluster: &str, name: &str, force: bool) -> Result<(), ApiError> {
         let service = self.service_mut(cluster, name)?;
         match service.lifecycle {
@@ -98,7 +100,8 @@ impl Ecs {
         Ok(())
     }
 
-    /// Asks a service deployment to go back (documented: `StopServiceDeployment`).
+    /// Asks a service deployment to go back, whatever its configuration says of rollbacks (documented: "Stopping
+    /// Amazon ECS service deployments", where the states are too; the messages are assumed).
     pub fn stop_service_deployment(
         &mut self,
         arn: &str,
@@ -111,33 +114,30 @@ impl Ecs {
                 "The service deployment ARN that you specified doesn't exist.",
             )
         };
+        let conflict = |why: &str| Err(ApiError::new("ConflictException", why));
+        // The enum has ABORT too, but "the valid values are ROLLBACK" (documented: `StopServiceDeployment.stopType`).
         if kind.is_some_and(|k| k != "ROLLBACK") {
-            return Err(invalid("The only supported stop type is ROLLBACK.")); // assumed
+            return Err(invalid("The only supported stop type is ROLLBACK."));
         }
         let parts = reference::parts(arn);
         let &[cluster, name, id] = parts.as_slice() else {
             return Err(not_found());
         };
+        let refuses = self.rules.refuses_stop;
         let service = self.service_mut(cluster, name).map_err(|_| not_found())?;
-        let back = service.last_completed.is_some();
+        let stuck = refuses && service.last_completed.is_none();
         let found = service.history.iter_mut().find(|d| d.id == id).ok_or_else(not_found)?;
         match found.status {
-            Status::Pending | Status::InProgress if back => {
+            Status::Pending | Status::InProgress if stuck => {
+                return conflict("There is no service revision to roll back to.");
+            }
+            Status::Pending | Status::InProgress => {
                 found.set(Status::RollbackRequested, now);
                 found.stopped_at = Some(now);
             }
-            // assumed
-            Status::Pending | Status::InProgress => {
-                return Err(ApiError::new(
-                    "ConflictException",
-                    "There is no service revision to roll back to.",
-                ));
-            }
-            Status::RollbackRequested | Status::RollbackInProgress => {}
-            _ => {
-                let why = "The service deployment is not in a state that can be stopped.";
-                return Err(ApiError::new("ConflictException", why));
-            }
+            // It goes on with what it does.
+            status if status.is_open() => {}
+            _ => return conflict("The service deployment is not in a state that can be stopped."),
         }
         self.touch();
         Ok(())
@@ -149,9 +149,13 @@ fn update_settings(service: &mut Service, input: &Map<String, Value>) -> Result<
     let mut configuration = settings.get("deploymentConfiguration").cloned().unwrap_or_default();
     breaker::merge(&mut configuration, input.get("deploymentConfiguration"));
     settings.extend(pick(input, &IN_PLACE));
-    settings.insert("deploymentConfiguration".into(), configuration);
+    settings.insert("deploymentConfiguration".into(), configuration.clone());
     validate_configuration(&settings)?;
     service.settings = settings;
+    // What is under way goes on by the new one (assumed).
+    if let Some(open) = service.history.last_mut().filter(|d| d.status.is_open()) {
+        open.configuration = configuration;
+    }
     Ok(())
 }
 

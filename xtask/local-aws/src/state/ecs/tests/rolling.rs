@@ -50,6 +50,20 @@ fn an_unhealthy_task_is_replaced_before_it_goes() {
     assert_eq!(plan(&full), Plan { start: 1, stop: vec![], replace: vec!["a".into()] });
 }
 
+#[test]
+fn without_room_unhealthy_tasks_go_one_by_one() {
+    let sick = |id: &str| TaskView { unhealthy: true, ..task(id, true, false) };
+    let replaced = |tasks| plan(&View { in_progress: false, ..view(3, 2, 3, tasks) }).replace;
+    assert_eq!(replaced(vec![sick("a"), sick("b"), sick("c")]), ["a"]);
+    assert_eq!(
+        replaced(vec![sick("b"), sick("c"), task("d", true, false)]),
+        [""; 0],
+        "its replacement comes first"
+    );
+    assert_eq!(replaced(vec![sick("b"), sick("c"), task("d", true, true)]), ["b"]);
+    assert_eq!(replaced(vec![sick("c"), task("d", true, true), task("e", true, true)]), ["c"]);
+}
+
 /// Whatever the numbers: the plan never goes below the minimum by itself, nor above the maximum.
 #[test]
 fn limits_hold() {
@@ -155,6 +169,9 @@ fn a_newer_deployment_takes_over() {
     world.rounds(3);
     let good = world.register(Program::Runs);
     world.update(json!({"taskDefinition": good})).expect("an update");
+    assert_eq!(world.service()["deployments"].as_array().map(Vec::len), Some(3));
+    world.rounds(4);
+    assert_eq!(world.service()["deployments"].as_array().map(Vec::len), Some(2), "it has no tasks left");
     world.until_stable();
     world.until_steady();
     assert_eq!(world.statuses(), [Status::Successful, Status::Stopped, Status::Successful]);
@@ -174,6 +191,8 @@ fn a_deleted_service_drains() {
     world.until("inactive", |s| s["status"] == "INACTIVE");
     assert_eq!(world.running(), 0);
     assert_eq!(world.service()["desiredCount"], 0);
+    assert_eq!(world.statuses(), [], "the service deployments go with it");
+    world.rounds(3);
     world.now += super::super::RETENTION + 1.0;
     world.ecs.reconcile(world.now);
     assert!(world.ecs.services.is_empty() && world.ecs.tasks.is_empty());

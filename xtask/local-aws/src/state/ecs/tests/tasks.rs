@@ -73,21 +73,6 @@ fn containers_start_in_the_order_of_their_dependencies_and_stop_in_reverse() {
 }
 
 #[test]
-fn a_dependency_that_fails_leaves_the_task_pending_until_it_is_stopped() {
-    let mut world = World::new();
-    let task = chain(&mut world);
-    let holder = Holder { id: ContainerId("h".into()), published: std::collections::BTreeMap::new() };
-    world.ecs.apply(&task, Outcome::Held(holder), 1.0);
-    for name in ["init", "db", "web"] {
-        world.ecs.apply(&task, Outcome::Pulled(name.into(), facts()), 2.0);
-    }
-    world.ecs.apply(&task, Outcome::Started("init".into(), "1".into()), 3.0);
-    world.ecs.observe(&task, Some("init"), Some(Seen::Exited { code: 3, oom_killed: false }), 4.0);
-    let stopped = &world.ecs.tasks[&task];
-    assert_eq!(stopped.stop.as_ref().map(|s| s.reason.as_str()), Some("Task failed to start"));
-}
-
-#[test]
 fn a_task_that_is_stopped_while_it_is_made_goes_away() {
     let mut world = World::new();
     let task = chain(&mut world);
