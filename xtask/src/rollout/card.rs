@@ -1,10 +1,11 @@
 //! The failure card: what is left of the tasks that failed, what AWS says of it, the last lines
 //! they wrote, the likely cause, and the next step. The same facts as text and as JSON.
 
-use aws_sdk_ecs::types::Task;
+use aws_sdk_ecs::types::{HealthStatus, Task};
 use serde::Serialize;
 
-use super::cause::{Facts, likely};
+use super::cause::{Cause, Facts, likely};
+use super::declared::Declared;
 use crate::register::short;
 
 /// How many ways to fail are worth showing.
@@ -34,7 +35,7 @@ pub(super) struct Failure {
     pub(super) tasks: Vec<String>,
     /// In AWS's words.
     pub(super) stopped_reason: String,
-    /// Containers that ended or say why they did not start.
+    /// Containers that ended, are unhealthy, or say why they did not start.
     pub(super) containers: Vec<Ended>,
 }
 
@@ -48,6 +49,8 @@ pub(super) struct Ended {
     pub(super) exit_code: Option<i32>,
     /// In AWS's words.
     pub(super) reason: Option<String>,
+    /// Whether its health check failed in the end.
+    pub(super) unhealthy: bool,
 }
 
 /// The last lines of a container.
@@ -63,32 +66,42 @@ pub(super) struct Log {
 }
 
 impl Card {
-    /// Reads the facts, `tasks` newest first.
+    /// Reads the facts, `tasks` newest first; the cause is found by [`Card::explain`].
     pub(super) fn new(tasks: &[Task], events: Vec<String>) -> Self {
-        let failures = failures(tasks);
-        let first = failures.first();
-        let containers = || first.into_iter().flat_map(|failure| &failure.containers);
-        let reasons = first.map(|failure| failure.stopped_reason.as_str());
+        Self { failures: failures(tasks), events, ..Self::default() }
+    }
+
+    /// Finds the likely cause of the newest failure.
+    pub(super) fn explain(&mut self, declared: Declared) {
+        let containers = || self.failures.first().into_iter().flat_map(|failure| &failure.containers);
+        let own = containers().filter_map(|one| Some((Some(one.name.as_str()), one.reason.as_deref()?)));
+        let of_task = self.failures.first().map(|failure| (None, failure.stopped_reason.as_str()));
+        let log = self.log.as_ref().map(|log| log.lines.as_slice());
         let facts = Facts {
-            reasons: reasons
-                .into_iter()
-                .chain(containers().filter_map(|one| one.reason.as_deref()))
-                .collect(),
-            exit: containers()
-                .find_map(|one| Some((one.name.as_str(), one.exit_code.filter(|code| *code != 0)?)))
-                .or_else(|| containers().find_map(|one| Some((one.name.as_str(), one.exit_code?)))),
-            events: events.iter().map(String::as_str).collect(),
+            reasons: own.chain(of_task).collect(),
+            exit: self.ended(),
+            unhealthy: containers().filter(|one| one.unhealthy).map(|one| one.name.as_str()).collect(),
+            log: log.unwrap_or_default(),
+            events: self.events.iter().map(String::as_str).collect(),
+            declared,
         };
-        let (cause, next) = likely(&facts).map(|found| (Some(found.cause), found.next)).unwrap_or_default();
-        Self { cause, next, failures, log: None, events }
+        if let Some(Cause { cause, next }) = likely(&facts) {
+            (self.cause, self.next) = (Some(cause), next);
+        }
+    }
+
+    /// The container that ended the newest failed task, and its exit code: one that failed before
+    /// one that did not.
+    fn ended(&self) -> Option<(&str, i32)> {
+        let containers = &self.failures.first()?.containers;
+        let ran = containers.iter().filter_map(|one| Some((one.name.as_str(), one.exit_code?)));
+        ran.min_by_key(|(_, code)| *code == 0)
     }
 
     /// The container whose log is worth reading: task and name.
     pub(super) fn to_read(&self) -> Option<(&str, &str)> {
-        let failure = self.failures.first()?;
-        let ran = failure.containers.iter().filter(|one| one.exit_code.is_some());
-        let container = ran.max_by_key(|one| one.exit_code != Some(0))?;
-        Some((failure.tasks.first()?, &container.name))
+        let task = self.failures.first()?.tasks.first()?;
+        Some((task, self.ended()?.0))
     }
 
     /// Whether there is anything to show.
@@ -151,8 +164,10 @@ fn ended(task: &Task) -> Vec<Ended> {
         name: container.name().unwrap_or_default().to_owned(),
         exit_code: container.exit_code(),
         reason: container.reason().map(str::to_owned),
+        unhealthy: container.health_status() == Some(&HealthStatus::Unhealthy),
     };
-    task.containers().iter().map(read).filter(|one| one.exit_code.is_some() || one.reason.is_some()).collect()
+    let matters = |one: &Ended| one.exit_code.is_some() || one.reason.is_some() || one.unhealthy;
+    task.containers().iter().map(read).filter(matters).collect()
 }
 
 #[cfg(test)]
@@ -177,7 +192,8 @@ mod tests {
         let lines = vec!["starting".to_owned(), "cannot go on".to_owned()];
         card.log = Some(Log { task: "3".to_owned(), container: "app".to_owned(), lines });
         assert_eq!(card.to_read(), Some(("3", "app")));
-        assert_eq!(card.cause.as_deref(), Some("`app` exited with code 3"));
+        card.explain(Declared::default());
+        assert_eq!(card.cause.as_deref(), Some("`app` exited with code 3: cannot go on"));
         insta::assert_snapshot!(card.text(), @r"
         task 3 and 1 other:
           Essential container in task exited

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::Watch;
 use super::card::{Card, Log};
+use super::declared::Declared;
 use crate::aws::Aws;
 use crate::event::Events;
 use crate::world::task_definition;
@@ -24,9 +25,11 @@ pub(super) async fn gather(aws: &Aws, watch: &Watch<'_>, events: &Events) -> Car
         events.note("the stopped tasks could not be read");
     }
     let mut card = Card::new(&tasks.unwrap_or_default(), messages);
-    if let (Some((task, container)), Ok(Some(definition))) = (card.to_read(), definition) {
+    let definition = definition.ok().flatten().unwrap_or_default();
+    if let Some((task, container)) = card.to_read() {
         card.log = log(aws, &definition, task, container).await;
     }
+    card.explain(Declared::read(&definition));
     card
 }
 

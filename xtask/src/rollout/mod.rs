@@ -7,6 +7,7 @@
 mod card;
 mod cause;
 mod crash;
+mod declared;
 mod evidence;
 mod failure;
 mod find;
