@@ -1,10 +1,11 @@
 //! The failure card: what is left of the tasks that failed, what AWS says of it, the last lines
 //! they wrote, the likely cause, and the next step. The same facts as text and as JSON.
 
-use aws_sdk_ecs::types::{HealthStatus, Task};
+use aws_sdk_ecs::types::{HealthStatus, Task, TaskStopCode};
 use serde::Serialize;
 
 use super::cause::{Cause, Facts, likely};
+use super::crash::rank;
 use super::declared::Declared;
 use crate::register::short;
 
@@ -90,12 +91,12 @@ impl Card {
         }
     }
 
-    /// The container that ended the newest failed task, and its exit code: one that failed before
-    /// one that did not.
+    /// The container that ended the newest failed task, and its exit code.
     fn ended(&self) -> Option<(&str, i32)> {
         let containers = &self.failures.first()?.containers;
-        let ran = containers.iter().filter_map(|one| Some((one.name.as_str(), one.exit_code?)));
-        ran.min_by_key(|(_, code)| *code == 0)
+        let ran = containers.iter().filter_map(|one| Some((one, one.exit_code?)));
+        let (one, code) = ran.min_by_key(|(one, code)| rank(*code, one.reason.as_deref()))?;
+        Some((&one.name, code))
     }
 
     /// The container whose log is worth reading: task and name.
@@ -142,10 +143,17 @@ impl Failure {
     }
 }
 
+/// Stopped by the scheduler to make room, as the others are when a rollout is given up: no failure.
+/// Source: Amazon ECS API Reference, Task, `stopCode`; the reason of a failed health check has the same code.
+fn made_room(task: &Task) -> bool {
+    task.stop_code() == Some(&TaskStopCode::ServiceSchedulerInitiated)
+        && !task.stopped_reason().is_some_and(|reason| reason.contains("health check"))
+}
+
 /// Tasks mostly fail alike: each way once.
 fn failures(tasks: &[Task]) -> Vec<Failure> {
     let mut failures: Vec<Failure> = Vec::new();
-    for task in tasks {
+    for task in tasks.iter().filter(|task| !made_room(task)) {
         let id = short(task.task_arn().unwrap_or_default()).to_owned();
         let stopped_reason = task.stopped_reason().unwrap_or("stopped").to_owned();
         let containers = ended(task);
@@ -206,6 +214,18 @@ mod tests {
           cannot go on
         event: (service web) has started 1 tasks
         ");
+    }
+
+    #[test]
+    fn a_task_that_made_room_did_not_fail() {
+        let stopped = |reason: &str| {
+            let code = TaskStopCode::ServiceSchedulerInitiated;
+            Task::builder().stop_code(code).stopped_reason(reason).build()
+        };
+        let unhealthy = "Task failed container health checks";
+        let tasks = [stopped("Scaling activity initiated by (deployment ecs-svc/1)"), stopped(unhealthy)];
+        let failures = Card::new(&tasks, Vec::new()).failures;
+        assert_eq!(failures.iter().map(|one| one.stopped_reason.as_str()).collect::<Vec<_>>(), [unhealthy]);
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub(super) struct DeclaredContainer {
     pub(super) memory: Option<i64>,
     /// Ports that it is said to listen at.
     pub(super) ports: Vec<i64>,
+    /// Whether the task ends with it.
+    pub(super) essential: bool,
     /// The health check's command, as one would type it.
     pub(super) check: Option<String>,
     /// Other containers and the condition that it waits for.
@@ -47,6 +49,11 @@ impl Declared {
         self.containers.iter().find(|one| one.name == name)
     }
 
+    /// Whether ECS looks after the task: an essential container has a health check.
+    pub(super) fn is_checked(&self) -> bool {
+        self.containers.iter().any(|one| one.essential && one.check.is_some())
+    }
+
     /// Who waits for that container to be, or do, so: its name.
     pub(super) fn waiting_for(&self, name: &str, condition: &str) -> Option<&str> {
         let waits = |one: &&DeclaredContainer| {
@@ -63,6 +70,8 @@ fn container(one: &Value) -> DeclaredContainer {
         image: text(&one["image"]).unwrap_or_default(),
         memory: one["memory"].as_i64(),
         ports: list(&one["portMappings"]).filter_map(|port| port["containerPort"].as_i64()).collect(),
+        // Source: Amazon ECS API Reference, ContainerDefinition: essential unless it says otherwise.
+        essential: one["essential"].as_bool().unwrap_or(true),
         check: command(&one["healthCheck"]["command"]),
         waits_for: list(&one["dependsOn"]).filter_map(dependency).collect(),
     }

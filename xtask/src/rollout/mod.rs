@@ -4,6 +4,7 @@
 //! *service deployment* is the record of one rollout, with an ARN. Ours is found once, by
 //! [`find`], and then followed by its ARN: "the service is stable" is not "mine is deployed".
 
+mod aftermath;
 mod card;
 mod cause;
 mod crash;

@@ -6,5 +6,8 @@ mod bad_input;
 mod commands;
 mod deploy;
 mod interrupt;
+mod load;
+mod matrix;
+mod moments;
 mod recovery;
 mod support;
