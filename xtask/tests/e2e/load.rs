@@ -4,38 +4,46 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::get;
+use crate::support::{get, measured};
 
-/// Between two requests, each on a connection of its own: 250 a second.
-const PERIOD: Duration = Duration::from_millis(4);
+/// Who asks, each for itself, and how long each waits from one request to the next: 250 a second,
+/// each on a connection of its own.
+const CLIENTS: u32 = 2;
+const PERIOD: Duration = Duration::from_millis(8);
 
 /// What a loaded machine reaches all the same.
 const FLOOR: f64 = 50.0;
 
-/// Requests at an even pace, one after the other.
+/// Requests at an even pace.
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     began: Instant,
-    thread: std::thread::JoinHandle<(u32, Vec<String>)>,
+    clients: Vec<std::thread::JoinHandle<(u32, Vec<String>)>>,
 }
 
 impl Load {
     /// Begins; the service has to answer already.
     pub(crate) fn on(address: &str) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let thread = std::thread::spawn({
+        let client = |_| {
             let (stop, address) = (stop.clone(), address.to_owned());
-            move || requests(&address, &stop)
-        });
-        Self { stop, began: Instant::now(), thread }
+            std::thread::spawn(move || requests(&address, &stop))
+        };
+        Self { began: Instant::now(), clients: (0..CLIENTS).map(client).collect(), stop }
     }
 
     /// Ends: every request has to have been answered, and there have to have been enough of them.
     pub(crate) fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);
-        let (count, failures) = self.thread.join().expect("the load does not panic");
+        let (mut count, mut failures) = (0, Vec::new());
+        for client in self.clients {
+            let (requests, failed) = client.join().expect("the load does not panic");
+            count += requests;
+            failures.extend(failed);
+        }
         let rate = f64::from(count) / self.began.elapsed().as_secs_f64();
         let of = format!("of {count} requests, {rate:.0} a second");
+        measured(&of);
         assert_eq!(failures, Vec::<String>::new(), "{of}");
         assert!(rate > FLOOR, "the load was too low to tell: {of}");
     }

@@ -5,6 +5,7 @@
 mod bad_input;
 mod commands;
 mod deploy;
+mod file;
 mod interrupt;
 mod load;
 mod matrix;

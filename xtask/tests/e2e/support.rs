@@ -10,6 +10,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
+use crate::file::File;
+
 /// See there.
 const SERVER: &str = include_str!("tiny/main.rs");
 
@@ -21,29 +23,6 @@ pub(crate) struct Workspace {
     /// What deploy.toml is made of.
     file: Mutex<File>,
     target: Mutex<PathBuf>,
-}
-
-/// What deploy.toml says beside what all of them say.
-#[derive(Clone, Debug)]
-pub(crate) struct File {
-    /// What the server answers.
-    pub(crate) version: String,
-    /// Where it listens.
-    pub(crate) port: u16,
-    /// Keys of the container `app`.
-    pub(crate) container: String,
-    /// Keys of the server's image.
-    pub(crate) keys: String,
-    /// Further images.
-    pub(crate) images: String,
-    /// The image of `app`, if it is not the server.
-    pub(crate) image: Option<String>,
-    /// Further containers of the server's image, and their keys.
-    pub(crate) beside: Vec<(String, String)>,
-    /// Keys of `deployment`, after the timeout.
-    pub(crate) deployment: String,
-    /// Tasks.
-    pub(crate) desired: u32,
 }
 
 /// How a run ended.
@@ -66,18 +45,8 @@ impl Workspace {
         containers("none"); // ends the run at once where no engine answers
         let dir = tempfile::Builder::new().prefix("xtask-e2e-").tempdir().expect("a temporary directory");
         let name = format!("{test}-{}", std::process::id());
-        let file = File {
-            version: "v1".to_owned(),
-            port: free_port(),
-            container: String::new(),
-            keys: String::new(),
-            images: String::new(),
-            image: None,
-            beside: Vec::new(),
-            deployment: String::new(),
-            desired: 2,
-        };
-        let workspace = Self { dir, name, file: Mutex::new(file), target: Mutex::new(shared_target()) };
+        let workspace =
+            Self { dir, name, file: Mutex::new(File::new(free_port())), target: Mutex::new(shared_target()) };
         let package = "[package]\nname = \"tiny\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n";
         let lock = "version = 4\n\n[[package]]\nname = \"tiny\"\nversion = \"0.0.0\"\n";
         for (name, text) in [("Cargo.toml", package), ("Cargo.lock", lock), ("src/main.rs", SERVER)] {
@@ -214,39 +183,6 @@ impl Workspace {
     }
 }
 
-impl File {
-    /// What the server does.
-    pub(crate) fn command(&mut self, steps: &[&str]) {
-        self.container = format!("command = {steps:?}");
-    }
-
-    /// One more container of the server's image.
-    pub(crate) fn beside(&mut self, name: &str, keys: &str) {
-        self.beside.push((name.to_owned(), keys.to_owned()));
-    }
-
-    fn text(&self, name: &str) -> String {
-        let Self { version, port, container, desired, keys, images, .. } = self;
-        let deployment = ["timeout-minutes = 2", &self.deployment].join(", ");
-        let deployment = deployment.trim_end_matches(", ");
-        let image = self.image.as_deref().unwrap_or(name);
-        let environment = format!("environment = {{ PORT = {port}, VERSION = \"{version}\" }}");
-        let beside = self.beside.iter().map(|(other, keys)| {
-            format!("[service.{name}.container.{other}]\nimage = \"{name}\"\n{environment}\nstop-timeout = 2\n{keys}\n")
-        });
-        let beside: String = beside.collect();
-        format!(
-            "region = \"eu-west-1\"\ncluster = \"{name}\"\n\
-             [image.{name}]\nbin = \"tiny\"\nprofile = \"dev\"\n{keys}\n{images}\n\
-             [service.{name}]\ncpu = 256\nmemory = 512\ndesired-count = {desired}\nexecution-role = \"role\"\n\
-             deployment = {{ {deployment} }}\n\
-             [service.{name}.security-group]\nname = \"{name}\"\ningress = [{{ port = {port}, cidr = \"0.0.0.0/0\" }}]\n\
-             [service.{name}.container.app]\nimage = \"{image}\"\nport = {port}\nstop-timeout = 2\n\
-             {environment}\n{container}\n{beside}"
-        )
-    }
-}
-
 impl Drop for Workspace {
     fn drop(&mut self) {
         let reset = self.output(&["local", "reset"]);
@@ -286,6 +222,14 @@ fn shared_target() -> PathBuf {
     let mut hasher = std::hash::DefaultHasher::new();
     SERVER.hash(&mut hasher);
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("tiny-{:016x}", hasher.finish()))
+}
+
+/// Says what was measured: seen with `--nocapture`, and where a test fails.
+pub(crate) fn measured(text: &str) {
+    #[expect(clippy::print_stdout, reason = "the test harness keeps it unless it is wanted")]
+    {
+        println!("{}: {text}", std::thread::current().name().unwrap_or_default());
+    }
 }
 
 /// Seconds since 1970: the clock of the control plane, which runs on this machine.

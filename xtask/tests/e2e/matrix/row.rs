@@ -1,9 +1,10 @@
 //! A rollout that fails: what is deployed, and what has to come of it.
 
 use super::VERDICT;
+use crate::file::File;
 use crate::load::Load;
 use crate::moments::Cloud;
-use crate::support::{File, Run, Workspace, get, now};
+use crate::support::{Run, Workspace, get, measured};
 
 /// The first step where a program ended by its own doing.
 pub(super) const HAS_LOG: &str = "its log says more: `cargo xtask logs --previous`";
@@ -135,5 +136,6 @@ fn stopped_at(run: &Run) -> Option<f64> {
 /// No verdict comes before the fact, nor much later.
 pub(super) fn within(fact: f64, verdict: f64, what: &str, run: &Run) {
     let took = verdict - fact;
-    assert!((0.0..=VERDICT).contains(&took), "{what} took {took:.3} s, now {:.3}: {run:#?}", now());
+    measured(&format!("{what}: {took:.3} s"));
+    assert!((0.0..=VERDICT).contains(&took), "{what} took {took:.3} s: {run:#?}");
 }

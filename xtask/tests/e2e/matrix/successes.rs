@@ -42,6 +42,9 @@ fn healthy_late(name: &str) {
     });
     let run = workspace.deploy();
     in_time(&workspace, &run);
+    let rollout = run.of_kind("finished").find(|event| event["step"]["phase"] == "rollout");
+    let took = rollout.and_then(|event| event["elapsed-ms"].as_u64()).unwrap_or_default();
+    assert!(took > 7000, "it was never unhealthy: {run:#?}");
     assert_eq!(get(&workspace.address()).expect("an answer"), "v1");
 }
 
@@ -79,7 +82,7 @@ fn no_tasks_desired(name: &str) {
 /// and so do we; but not without a word, and `status` tells what came of it.
 fn crash_after_success(name: &str) {
     let workspace = small(name);
-    workspace.change(|file| file.command(&["crash-after=4000"]));
+    workspace.change(|file| file.command(&["crash-after=6000"]));
     let run = workspace.deploy();
     in_time(&workspace, &run);
     let noted = run.of_kind("note").any(|event| {

@@ -2,9 +2,10 @@
 
 use super::at_once;
 use super::row::{By, HAS_LOG, Row, small, within};
+use crate::file::File;
 use crate::load::Load;
 use crate::moments::Cloud;
-use crate::support::{File, get, now};
+use crate::support::{get, now};
 
 #[test]
 fn that_crashes() {
@@ -100,7 +101,7 @@ fn that_does_not_get_up() {
         change: |_, file| {
             file.container = "depends-on = { db = \"HEALTHY\" }".to_owned();
             file.beside("db", &format!("command = [\"idle\"]{CHECK}"));
-            file.desired = 3;
+            file.deployment = "circuit-breaker = { threshold = 1 }".to_owned();
         },
         cause: "the health check of `db` fails (`/usr/local/bin/tiny check`), and `app` waits for it",
         ..unhealthy
