@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_elasticloadbalancingv2::types as elb;
 use futures_util::future::join_all;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::aws::{Aws, fault};
@@ -13,7 +14,7 @@ use crate::error::Result;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A target group.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct TargetGroup {
     /// ARN.
@@ -27,7 +28,7 @@ pub struct TargetGroup {
 }
 
 /// A health check.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Check {
     /// `HTTP`, `TCP` …
@@ -43,7 +44,7 @@ pub struct Check {
 }
 
 /// A target.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Target {
     /// Of a task: its private address.

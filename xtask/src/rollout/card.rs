@@ -1,12 +1,14 @@
 //! The failure card: what is left of the tasks that failed, what AWS says of it, the last lines
 //! they wrote, the likely cause, and the next step. The same facts as text and as JSON.
 
-use aws_sdk_ecs::types::Task;
+use aws_sdk_ecs::types::{HealthStatus, Task, TaskStopCode};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::balanced;
-use super::cause::{Facts, likely};
+use super::cause::{Cause, Facts, likely};
+use super::crash::rank;
+use super::declared::Declared;
 use crate::live::TargetGroup;
 use crate::register::short;
 
@@ -31,15 +33,6 @@ pub(super) struct Card {
     pub(super) events: Vec<String>,
 }
 
-/// What is known of the load balancing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Balanced {
-    /// The service's target groups.
-    pub(super) groups: Vec<TargetGroup>,
-    /// The grace period in seconds.
-    pub(super) grace: i32,
-}
-
 /// A way in which tasks stopped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -48,7 +41,7 @@ pub(super) struct Failure {
     pub(super) tasks: Vec<String>,
     /// In AWS's words.
     pub(super) stopped_reason: String,
-    /// Containers that ended or say why they did not start.
+    /// Containers that ended, are unhealthy, or say why they did not start.
     pub(super) containers: Vec<Ended>,
 }
 
@@ -62,6 +55,8 @@ pub(super) struct Ended {
     pub(super) exit_code: Option<i32>,
     /// In AWS's words.
     pub(super) reason: Option<String>,
+    /// Whether its health check failed in the end.
+    pub(super) unhealthy: bool,
 }
 
 /// The last lines of a container.
@@ -77,34 +72,44 @@ pub(super) struct Log {
 }
 
 impl Card {
-    /// Reads the facts, `tasks` newest first.
-    pub(super) fn new(tasks: &[Task], events: Vec<String>, balanced: Balanced) -> Self {
-        let failures = failures(tasks);
-        let first = failures.first();
-        let containers = || first.into_iter().flat_map(|failure| &failure.containers);
-        let reasons = first.map(|failure| failure.stopped_reason.as_str());
+    /// Reads the facts, `tasks` newest first; the cause is found by [`Card::explain`].
+    pub(super) fn new(tasks: &[Task], events: Vec<String>, target_groups: Vec<TargetGroup>) -> Self {
+        Self { failures: failures(tasks), events, target_groups, ..Self::default() }
+    }
+
+    /// Finds the likely cause of the newest failure; `grace` is the service's grace period in seconds.
+    pub(super) fn explain(&mut self, declared: Declared, grace: i32) {
+        let containers = || self.failures.first().into_iter().flat_map(|failure| &failure.containers);
+        let own = containers().filter_map(|one| Some((Some(one.name.as_str()), one.reason.as_deref()?)));
+        let of_task = self.failures.first().map(|failure| (None, failure.stopped_reason.as_str()));
+        let log = self.log.as_ref().map(|log| log.lines.as_slice());
         let facts = Facts {
-            reasons: reasons
-                .into_iter()
-                .chain(containers().filter_map(|one| one.reason.as_deref()))
-                .collect(),
-            exit: containers()
-                .find_map(|one| Some((one.name.as_str(), one.exit_code.filter(|code| *code != 0)?)))
-                .or_else(|| containers().find_map(|one| Some((one.name.as_str(), one.exit_code?)))),
-            events: events.iter().map(String::as_str).collect(),
-            groups: &balanced.groups,
-            grace: balanced.grace,
+            reasons: own.chain(of_task).collect(),
+            exit: self.ended(),
+            unhealthy: containers().filter(|one| one.unhealthy).map(|one| one.name.as_str()).collect(),
+            log: log.unwrap_or_default(),
+            events: self.events.iter().map(String::as_str).collect(),
+            groups: &self.target_groups,
+            grace,
+            declared,
         };
-        let (cause, next) = likely(&facts).map(|found| (Some(found.cause), found.next)).unwrap_or_default();
-        Self { cause, next, failures, target_groups: balanced.groups, log: None, events }
+        if let Some(Cause { cause, next }) = likely(&facts) {
+            (self.cause, self.next) = (Some(cause), next);
+        }
+    }
+
+    /// The container that ended the newest failed task, and its exit code.
+    fn ended(&self) -> Option<(&str, i32)> {
+        let containers = &self.failures.first()?.containers;
+        let ran = containers.iter().filter_map(|one| Some((one, one.exit_code?)));
+        let (one, code) = ran.min_by_key(|(one, code)| rank(*code, one.reason.as_deref()))?;
+        Some((&one.name, code))
     }
 
     /// The container whose log is worth reading: task and name.
     pub(super) fn to_read(&self) -> Option<(&str, &str)> {
-        let failure = self.failures.first()?;
-        let ran = failure.containers.iter().filter(|one| one.exit_code.is_some());
-        let container = ran.max_by_key(|one| one.exit_code != Some(0))?;
-        Some((failure.tasks.first()?, &container.name))
+        let task = self.failures.first()?.tasks.first()?;
+        Some((task, self.ended()?.0))
     }
 
     /// Whether there is anything to show.
@@ -146,11 +151,17 @@ impl Failure {
     }
 }
 
-/// Tasks mostly fail alike: each way once. Those that were only stopped to make room say nothing, and
-/// come last.
+/// Stopped by the scheduler to make room, as the others are when a rollout is given up: no failure.
+/// Source: Amazon ECS API Reference, Task, `stopCode`; the reason of a failed health check has the same code.
+fn made_room(task: &Task) -> bool {
+    task.stop_code() == Some(&TaskStopCode::ServiceSchedulerInitiated)
+        && !task.stopped_reason().is_some_and(|reason| reason.contains("health check"))
+}
+
+/// Tasks mostly fail alike: each way once.
 fn failures(tasks: &[Task]) -> Vec<Failure> {
     let mut failures: Vec<Failure> = Vec::new();
-    for task in tasks {
+    for task in tasks.iter().filter(|task| !made_room(task)) {
         let id = short(task.task_arn().unwrap_or_default()).to_owned();
         let stopped_reason = task.stopped_reason().unwrap_or("stopped").to_owned();
         let containers = ended(task);
@@ -170,8 +181,10 @@ fn ended(task: &Task) -> Vec<Ended> {
         name: container.name().unwrap_or_default().to_owned(),
         exit_code: container.exit_code(),
         reason: container.reason().map(str::to_owned),
+        unhealthy: container.health_status() == Some(&HealthStatus::Unhealthy),
     };
-    task.containers().iter().map(read).filter(|one| one.exit_code.is_some() || one.reason.is_some()).collect()
+    let matters = |one: &Ended| one.exit_code.is_some() || one.reason.is_some() || one.unhealthy;
+    task.containers().iter().map(read).filter(matters).collect()
 }
 
 #[cfg(test)]
@@ -193,11 +206,12 @@ mod tests {
         let exited = "Essential container in task exited";
         let tasks = [task("3", exited, 3), task("2", exited, 3), task("1", exited, 4)];
         let mut card =
-            Card::new(&tasks, vec!["(service web) has started 1 tasks".to_owned()], Balanced::default());
+            Card::new(&tasks, vec!["(service web) has started 1 tasks".to_owned()], Vec::new());
         let lines = vec!["starting".to_owned(), "cannot go on".to_owned()];
         card.log = Some(Log { task: "3".to_owned(), container: "app".to_owned(), lines });
         assert_eq!(card.to_read(), Some(("3", "app")));
-        assert_eq!(card.cause.as_deref(), Some("`app` exited with code 3"));
+        card.explain(Declared::default(), 0);
+        assert_eq!(card.cause.as_deref(), Some("`app` exited with code 3: cannot go on"));
         insta::assert_snapshot!(card.text(), @r"
         task 3 and 1 other:
           Essential container in task exited
@@ -228,7 +242,8 @@ mod tests {
             task("2", "Scaling activity initiated by (deployment ecs-svc/2)", 143),
             task("1", "Task failed ELB health checks in (target-group arn:x:1:targetgroup/web/0)", 143),
         ];
-        let card = Card::new(&tasks, Vec::new(), Balanced { groups: vec![group], grace: 0 });
+        let mut card = Card::new(&tasks, Vec::new(), vec![group]);
+        card.explain(Declared::default(), 0);
         assert_eq!(card.to_read(), Some(("1", "app")));
         insta::assert_snapshot!(card.cause.clone().unwrap_or_default(), @"the load balancer's health check is answered with 500");
         insta::assert_snapshot!(card.text(), @r"
@@ -244,7 +259,19 @@ mod tests {
     }
 
     #[test]
+    fn a_task_that_made_room_did_not_fail() {
+        let stopped = |reason: &str| {
+            let code = TaskStopCode::ServiceSchedulerInitiated;
+            Task::builder().stop_code(code).stopped_reason(reason).build()
+        };
+        let unhealthy = "Task failed container health checks";
+        let tasks = [stopped("Scaling activity initiated by (deployment ecs-svc/1)"), stopped(unhealthy)];
+        let failures = Card::new(&tasks, Vec::new(), Vec::new()).failures;
+        assert_eq!(failures.iter().map(|one| one.stopped_reason.as_str()).collect::<Vec<_>>(), [unhealthy]);
+    }
+
+    #[test]
     fn with_nothing_known_there_is_nothing_to_show() {
-        assert!(Card::new(&[], Vec::new(), Balanced::default()).is_empty());
+        assert!(Card::new(&[], Vec::new(), Vec::new()).is_empty());
     }
 }

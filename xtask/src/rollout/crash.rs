@@ -28,15 +28,24 @@ pub(super) fn death(task: &Task) -> Option<Death> {
         TaskStopCode::TaskFailedToStart => false,
         _ => return None,
     };
-    let ended = task.containers().iter().find(|container| container.exit_code().is_some());
-    let failed =
-        task.containers().iter().find(|container| container.exit_code().is_some_and(|code| code != 0));
-    let container = failed.or(ended);
+    let ended = task.containers().iter().filter_map(|one| Some((one, one.exit_code()?)));
+    let container = ended.min_by_key(|(one, code)| rank(*code, one.reason())).map(|(one, _)| one);
     Some(Death {
         container: container.and_then(|one| one.name()).unwrap_or_default().to_owned(),
         exit_code: container.and_then(|one| one.exit_code()),
         reason: if started { String::new() } else { task.stopped_reason().unwrap_or_default().to_owned() },
     })
+}
+
+/// Which of a task's containers ended it, the least first: the API does not tell. With it, the others are
+/// stopped, and end well, or by SIGTERM or SIGKILL.
+pub(super) fn rank(code: i32, reason: Option<&str>) -> u8 {
+    match code {
+        _ if reason.is_some() => 0, // such as `OutOfMemoryError`, with SIGKILL
+        0 => 1,
+        137 | 143 => 2,
+        _ => 0,
+    }
 }
 
 /// The death that came so often that the next task will die of it too: `limit` times, in a larger
@@ -88,6 +97,23 @@ mod tests {
     fn a_larger_service_needs_more() {
         let tasks = [crashed(3), crashed(3), crashed(3)];
         assert_eq!(looping(&tasks, 8, 3), None);
+    }
+
+    #[test]
+    fn the_container_that_ended_the_task_is_not_one_that_was_stopped_with_it() {
+        let container = |name: &str, code, reason: Option<&str>| {
+            Container::builder().name(name).exit_code(code).set_reason(reason.map(str::to_owned)).build()
+        };
+        let ended_by = |containers: [Container; 2]| {
+            let [first, second] = containers;
+            let task = Task::builder().stop_code(TaskStopCode::EssentialContainerExited);
+            death(&task.containers(first).containers(second).build()).expect("a death").container
+        };
+        assert_eq!(ended_by([container("app", 137, None), container("side", 1, None)]), "side");
+        assert_eq!(ended_by([container("app", 143, None), container("side", 0, None)]), "side");
+        assert_eq!(ended_by([container("app", 0, None), container("side", 3, None)]), "side");
+        let memory = Some("OutOfMemoryError: Container killed due to memory usage");
+        assert_eq!(ended_by([container("app", 0, None), container("side", 137, memory)]), "side");
     }
 
     #[test]

@@ -4,7 +4,8 @@
 use aws_sdk_ecs::types::{DesiredStatus, Service, Task};
 use serde_json::Value;
 
-use super::card::{Balanced, Card, Log};
+use super::card::{Card, Log};
+use super::declared::Declared;
 use super::{Start, Watch, balanced};
 use crate::aws::Aws;
 use crate::event::Events;
@@ -30,17 +31,17 @@ pub(super) async fn gather(aws: &Aws, watch: &Watch<'_>, events: &Events) -> Car
     let tasks = tasks.unwrap_or_default();
     let messages = service.iter().flat_map(Service::events).take(EVENTS).filter_map(|event| event.message());
     let messages = messages.map(str::to_owned).collect();
-    let balanced = match &service {
-        Some(service) => Balanced {
-            groups: target_groups(aws, watch, service, &tasks, events).await,
-            grace: service.health_check_grace_period_seconds().unwrap_or(0),
-        },
-        None => Balanced::default(),
+    let groups = match &service {
+        Some(service) => target_groups(aws, watch, service, &tasks, events).await,
+        None => Vec::new(),
     };
-    let mut card = Card::new(&tasks, messages, balanced);
-    if let (Some((task, container)), Ok(Some(definition))) = (card.to_read(), definition) {
+    let grace = service.as_ref().and_then(Service::health_check_grace_period_seconds).unwrap_or(0);
+    let mut card = Card::new(&tasks, messages, groups);
+    let definition = definition.ok().flatten().unwrap_or_default();
+    if let Some((task, container)) = card.to_read() {
         card.log = log(aws, &definition, task, container).await;
     }
+    card.explain(Declared::read(&definition), grace);
     card
 }
 

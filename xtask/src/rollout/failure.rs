@@ -78,9 +78,7 @@ fn explained(mut error: Error, card: &Card) -> Error {
     if let Some(cause) = &card.cause {
         error = error.caused_by(cause.clone());
     }
-    // What the log says is shown where it could be read.
-    let next = card.next.iter().filter(|step| card.log.is_none() || !step.starts_with("its log says"));
-    error.hints.splice(0..0, next.cloned());
+    error.hints.splice(0..0, card.next.iter().cloned());
     error.facts = serde_json::to_value(card).ok().map(Box::new);
     error.detail(card.text())
 }

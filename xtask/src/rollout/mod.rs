@@ -4,10 +4,12 @@
 //! *service deployment* is the record of one rollout, with an ARN. Ours is found once, by
 //! [`find`], and then followed by its ARN: "the service is stable" is not "mine is deployed".
 
+mod aftermath;
 mod balanced;
 mod card;
 mod cause;
 mod crash;
+mod declared;
 mod evidence;
 mod failure;
 mod find;

@@ -26,6 +26,8 @@ pub(super) struct Service {
     pub(super) running: i32,
     /// Tasks that are starting, of all deployments.
     pub(super) pending: i32,
+    /// Whether a load balancer is before it.
+    pub(super) balanced: bool,
     /// Newest first.
     pub(super) deployments: Vec<Deployment>,
 }
@@ -83,6 +85,7 @@ pub(super) fn service(service: &ecs::Service) -> Service {
         desired: service.desired_count(),
         running: service.running_count(),
         pending: service.pending_count(),
+        balanced: !service.load_balancers().is_empty(),
         deployments: service.deployments().iter().map(deployment).collect(),
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use super::aftermath;
 use super::failure::failed;
 use super::guard::{Guard, Guarded};
 use super::halt::Halt;
@@ -108,7 +109,11 @@ pub async fn watch(aws: &Aws, watch: &Watch<'_>, events: &Events) -> Result<Watc
             verdict if halt.wanted() && (ended || verdict == Verdict::Succeeded) => {
                 return Err(halt.outcome(watch, &verdict, &looker.goal, &snapshot));
             }
-            Verdict::Succeeded => return Ok(succeeded(watch, &snapshot, step)),
+            Verdict::Succeeded => {
+                let watched = succeeded(watch, &snapshot, step);
+                aftermath::tell(aws, watch, &looker.goal, &snapshot, events).await;
+                return Ok(watched);
+            }
             verdict if ended => {
                 return Err(failed(aws, watch, verdict, &looker.goal, &snapshot, events).await);
             }

@@ -5,7 +5,7 @@ use crate::support::{Workspace, exists, free_port, get};
 #[test]
 fn a_compile_error_is_shown_and_nothing_is_made() {
     let workspace = Workspace::new("compile");
-    workspace.write("src/main.rs", "fn main() { let x: u8 = \"text\"; }\n");
+    workspace.source(|_| "fn main() { let x: u8 = \"text\"; }\n".to_owned());
     let output = workspace.output(&["deploy", "--local"]);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(4), "{stderr}");
@@ -32,12 +32,7 @@ fn a_wrong_file_reaches_neither_docker_nor_the_network() {
 fn a_port_that_is_taken_gives_way_to_the_next() {
     let workspace = Workspace::new("port");
     let port = free_port();
-    let text = std::fs::read_to_string(workspace.path("deploy.toml")).expect("it is there");
-    let source = std::fs::read_to_string(workspace.path("src/main.rs")).expect("it is there");
-    let old =
-        text.split("port = ").nth(1).and_then(|rest| rest.split(',').next()).expect("a port").to_owned();
-    workspace.write("deploy.toml", &text.replace(&old, &port.to_string()));
-    workspace.write("src/main.rs", &source.replace(&old, &port.to_string()));
+    workspace.change(|file| file.port = port);
     let _taken = std::net::TcpListener::bind(("127.0.0.1", port)).expect("it was free");
     let run = workspace.deploy();
     let address = workspace.address();

@@ -5,7 +5,11 @@
 mod bad_input;
 mod commands;
 mod deploy;
+mod file;
 mod interrupt;
+mod load;
+mod matrix;
+mod moments;
 mod recovery;
 mod support;
 mod target_group;

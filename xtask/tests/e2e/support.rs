@@ -1,50 +1,31 @@
 //! A throw-away workspace with a tiny server, and the program run in it.
 
-use std::io::{Read as _, Write as _};
+use std::hash::{Hash as _, Hasher as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Output;
-use std::time::{Duration, Instant};
+use std::process::{Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
-/// A server without dependencies: it compiles in about a second. It answers any request with
-/// its version, and stops when it is told to. As `sick`, it answers `/health` with 500.
-const SERVER: &str = r#"
-use std::io::{Read, Write};
+use crate::file::File;
 
-fn main() {
-    if std::env::args().nth(1).as_deref() == Some("crash") {
-        eprintln!("cannot go on");
-        std::process::exit(3);
-    }
-    let listener = std::net::TcpListener::bind(("0.0.0.0", PORT)).expect("the port is free");
-    println!("listening");
-    for stream in listener.incoming() {
-        let Ok(mut stream) = stream else { continue };
-        std::thread::spawn(move || {
-            let mut request = [0; 4096];
-            let _ = stream.read(&mut request);
-            let body = "VERSION";
-            let sick = body == "sick" && request.starts_with(b"GET /health");
-            let status = if sick { "500 Internal Server Error" } else { "200 OK" };
-            let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
-            let _ = stream.write_all((head + body).as_bytes());
-        });
-    }
-}
-"#;
+/// See there.
+const SERVER: &str = include_str!("tiny/main.rs");
 
 /// A workspace in a temporary directory, and the control plane that belongs to it.
 pub(crate) struct Workspace {
     dir: tempfile::TempDir,
     /// Unique on this machine, so that tests can run twice at once.
     pub(crate) name: String,
-    pub(crate) port: u16,
+    /// What deploy.toml is made of.
+    file: Mutex<File>,
+    target: Mutex<PathBuf>,
 }
 
 /// How a run ended.
-#[derive(Debug)]
 pub(crate) struct Run {
     /// The exit code.
     pub(crate) code: i32,
@@ -52,8 +33,9 @@ pub(crate) struct Run {
     pub(crate) outcome: Value,
     /// Every line of it.
     pub(crate) events: Vec<Value>,
+    /// When each of them came, in seconds since 1970.
+    pub(crate) at: Vec<f64>,
     /// What was said beside the JSON.
-    #[expect(dead_code, reason = "read by `Debug` when a test fails")]
     stderr: String,
 }
 
@@ -63,14 +45,17 @@ impl Workspace {
         containers("none"); // ends the run at once where no engine answers
         let dir = tempfile::Builder::new().prefix("xtask-e2e-").tempdir().expect("a temporary directory");
         let name = format!("{test}-{}", std::process::id());
-        let workspace = Self { dir, name, port: free_port() };
-        workspace.write(
-            "Cargo.toml",
-            "[package]\nname = \"tiny\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n",
-        );
-        workspace.write("Cargo.lock", "version = 4\n\n[[package]]\nname = \"tiny\"\nversion = \"0.0.0\"\n");
-        workspace.version("v1");
-        workspace.config("");
+        let workspace =
+            Self { dir, name, file: Mutex::new(File::new(free_port())), target: Mutex::new(shared_target()) };
+        let package = "[package]\nname = \"tiny\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n";
+        let lock = "version = 4\n\n[[package]]\nname = \"tiny\"\nversion = \"0.0.0\"\n";
+        for (name, text) in [("Cargo.toml", package), ("Cargo.lock", lock), ("src/main.rs", SERVER)] {
+            workspace.write(name, text);
+            // Older than what was built of the same text, for cargo: it is built once for all tests.
+            let file = std::fs::File::options().write(true).open(workspace.path(name));
+            file.and_then(|file| file.set_modified(SystemTime::UNIX_EPOCH)).expect("a time of the past");
+        }
+        workspace.change(|_| {});
         workspace
     }
 
@@ -81,34 +66,54 @@ impl Workspace {
 
     /// Writes a file.
     pub(crate) fn write(&self, name: &str, text: &str) {
+        self.write_bytes(name, text.as_bytes());
+    }
+
+    fn write_bytes(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().expect("a file lies in a directory")).expect("a directory");
-        std::fs::write(path, text).expect("a file");
+        std::fs::write(&path, bytes).expect("a file");
+        path
+    }
+
+    /// Changes the server itself, which is then compiled apart from the other tests'.
+    pub(crate) fn source(&self, change: impl FnOnce(&str) -> String) {
+        *lock(&self.target) = self.path("target");
+        self.write("src/main.rs", &change(SERVER));
+    }
+
+    /// Writes a program as the server was built, but for a CPU that nobody has or emulates.
+    pub(crate) fn write_foreign_program(&self, name: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let built = std::fs::read_dir(&*lock(&self.target)).expect("a target directory");
+        let mut built = built.flatten().map(|triple| triple.path().join("debug/tiny"));
+        let built = built.find(|path| exists(path)).expect("it was built");
+        let mut program = std::fs::read(built).expect("it can be read");
+        program[18..20].copy_from_slice(&0x7fff_u16.to_le_bytes()); // ELF's `e_machine`
+        let path = self.write_bytes(name, &program);
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("its mode is set");
     }
 
     /// Makes the server answer with this version.
     pub(crate) fn version(&self, version: &str) {
-        self.write(
-            "src/main.rs",
-            &SERVER.replace("VERSION", version).replace("PORT", &self.port.to_string()),
-        );
+        self.change(|file| file.version = version.to_owned());
     }
 
     /// Writes deploy.toml, with keys added to the container.
     pub(crate) fn config(&self, container: &str) {
-        let name = &self.name;
-        let port = self.port;
-        self.write(
-            "deploy.toml",
-            &format!(
-                "region = \"eu-west-1\"\ncluster = \"{name}\"\n\
-                 [image.{name}]\nbin = \"tiny\"\nprofile = \"dev\"\n\
-                 [service.{name}]\ncpu = 256\nmemory = 512\ndesired-count = 2\nexecution-role = \"role\"\n\
-                 deployment = {{ timeout-minutes = 2 }}\n\
-                 [service.{name}.security-group]\nname = \"{name}\"\ningress = [{{ port = {port}, cidr = \"0.0.0.0/0\" }}]\n\
-                 [service.{name}.container.app]\nimage = \"{name}\"\nport = {port}\nstop-timeout = 2\n{container}\n"
-            ),
-        );
+        self.change(|file| file.container = container.to_owned());
+    }
+
+    /// Writes deploy.toml, changed.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut File)) {
+        let mut file = lock(&self.file);
+        change(&mut file);
+        self.write("deploy.toml", &file.text(&self.name));
+    }
+
+    /// Where the server listens.
+    pub(crate) fn port(&self) -> u16 {
+        self.file.lock().expect("not poisoned").port
     }
 
     /// Where the control plane keeps its state.
@@ -127,7 +132,7 @@ impl Workspace {
                 command.env_remove(name);
             }
         }
-        command.env("CARGO_TARGET_DIR", self.path("target"));
+        command.env("CARGO_TARGET_DIR", &*lock(&self.target));
         command
     }
 
@@ -138,15 +143,27 @@ impl Workspace {
 
     /// Runs the program with JSON output.
     pub(crate) fn run(&self, args: &[&str]) -> Run {
-        let output = self.output(&[args, &["--format", "json"]].concat());
-        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
-        let events: Vec<Value> =
-            stdout.lines().map(|line| serde_json::from_str(line).expect("a JSON object")).collect();
+        let mut command = self.command(&[args, &["--format", "json"]].concat());
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let mut errors = child.stderr.take().expect("it is piped");
+        let stderr = std::thread::spawn(move || {
+            let mut text = Vec::new();
+            errors.read_to_end(&mut text).map(|_| String::from_utf8_lossy(&text).into_owned())
+        });
+        let (mut events, mut at) = (Vec::new(), Vec::new());
+        for line in BufReader::new(child.stdout.take().expect("it is piped")).lines() {
+            let line = line.expect("the program writes UTF-8");
+            events.push(serde_json::from_str(&line).expect("a JSON object"));
+            at.push(now());
+        }
+        let stderr = stderr.join().expect("the reader does not panic").expect("it can be read");
         Run {
-            code: output.status.code().unwrap_or(-1),
+            code: child.wait().expect("it ends").code().unwrap_or(-1),
             outcome: events.last().cloned().unwrap_or_default(),
             events,
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            at,
+            stderr,
         }
     }
 
@@ -180,6 +197,18 @@ impl Drop for Workspace {
     }
 }
 
+/// As the run told it, each line with the seconds since the first.
+impl std::fmt::Debug for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "exit code {}", self.code)?;
+        let began = self.at.first().copied().unwrap_or_default();
+        for (at, event) in self.at.iter().zip(&self.events) {
+            writeln!(f, "{:8.3} {event}", at - began)?;
+        }
+        writeln!(f, "began {began:.3}; {}", self.stderr)
+    }
+}
+
 impl Run {
     /// The events of this kind.
     pub(crate) fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
@@ -191,6 +220,31 @@ impl Run {
         let steps = self.of_kind("finished").filter(|event| event["step"]["phase"] == phase);
         steps.filter_map(|event| event["done"].as_str()).collect()
     }
+}
+
+/// Where the server of all tests is built, of all runs of them: cargo itself lets one build at a time.
+fn shared_target() -> PathBuf {
+    let mut hasher = std::hash::DefaultHasher::new();
+    SERVER.hash(&mut hasher);
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("tiny-{:016x}", hasher.finish()))
+}
+
+/// Says what was measured: seen with `--nocapture`, and where a test fails.
+pub(crate) fn measured(text: &str) {
+    #[expect(clippy::print_stdout, reason = "the test harness keeps it unless it is wanted")]
+    {
+        println!("{}: {text}", std::thread::current().name().unwrap_or_default());
+    }
+}
+
+/// Seconds since 1970: the clock of the control plane, which runs on this machine.
+pub(crate) fn now() -> f64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("the clock is set").as_secs_f64()
+}
+
+/// A test that failed elsewhere is not this one's matter.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A port that was free a moment ago.

@@ -25,7 +25,7 @@ async fn attach(aws: &Aws, workspace: &Workspace) -> String {
     let made = call.health_check_timeout_seconds(2).send().await.expect("a target group");
     let arn = made.target_groups()[0].target_group_arn().expect("an ARN").to_owned();
     let entry = LoadBalancer::builder().target_group_arn(&arn).container_name("app");
-    let entry = entry.container_port(workspace.port.into()).build();
+    let entry = entry.container_port(workspace.port().into()).build();
     let call = aws.ecs.update_service().cluster(name).service(name).load_balancers(entry);
     call.send().await.expect("it is attached");
     arn
@@ -54,7 +54,10 @@ fn a_health_check_that_fails_rolls_back_and_the_card_names_group_code_and_path()
         "{status:#}"
     );
 
-    workspace.version("sick");
+    workspace.change(|file| {
+        file.version = "sick".to_owned();
+        file.command(&["healthy-after=600000"]);
+    });
     let run = workspace.run(&["deploy", "--local", "--timeout", "100"]);
     assert_eq!(run.code, 7, "{run:#?}");
     let detail = run.outcome["detail"].as_str().unwrap_or_default();
@@ -66,7 +69,10 @@ fn a_health_check_that_fails_rolls_back_and_the_card_names_group_code_and_path()
     assert_eq!(card["target-groups"][0]["arn"], arn.as_str(), "{run:#?}");
     assert_eq!(get(&workspace.address()).expect("an answer"), "v1");
 
-    workspace.version("v2");
+    workspace.change(|file| {
+        file.version = "v2".to_owned();
+        file.container.clear();
+    });
     workspace.deploy();
     assert_eq!(get(&workspace.address()).expect("an answer"), "v2");
     assert_eq!(block_on(attached(&aws, name)), [arn], "a deploy leaves it alone");

@@ -59,6 +59,7 @@ fn number(count: u64) -> i32 {
 fn service_of(ecs: &Ecs, service: &Service) -> snapshot::Service {
     let counts = count(ecs.tasks_of(CLUSTER, SERVICE));
     snapshot::Service {
+        balanced: false,
         status: match service.lifecycle {
             Lifecycle::Active => "ACTIVE",
             Lifecycle::Draining => "DRAINING",
