@@ -74,8 +74,15 @@ pub struct Error {
     pub hints: Vec<String>,
     /// The facts behind `detail`, for programs.
     pub facts: Option<Box<serde_json::Value>>,
-    /// What failed beside it: the other services of a run.
-    pub others: Vec<Error>,
+    /// Of a run over several services: the others.
+    pub run: Option<Box<Rest>>,
+}
+
+/// What a failure of one service leaves to be told of the others.
+#[derive(Debug, Default)]
+pub struct Rest {
+    /// The other failures.
+    pub failures: Vec<Error>,
     /// What became of each service, in the order of the file, for programs.
     pub services: Vec<serde_json::Value>,
 }
@@ -85,8 +92,7 @@ impl Error {
     #[must_use]
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         let message = message.into();
-        let (hints, others, services) = (Vec::new(), Vec::new(), Vec::new());
-        Self { kind, message, source: None, detail: None, hints, facts: None, others, services }
+        Self { kind, message, source: None, detail: None, hints: Vec::new(), facts: None, run: None }
     }
 
     /// Adds the error below this one.

@@ -26,7 +26,6 @@ pub const DIRTY_TAG: &str = "git-dirty";
 pub type Head = Shared<BoxFuture<'static, Option<Commit>>>;
 
 /// Reads the commit as soon as it is asked for; see [`head`].
-#[must_use]
 pub fn reading(root: PathBuf) -> Head {
     async move { head(&root).await }.boxed().shared()
 }

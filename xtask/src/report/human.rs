@@ -138,10 +138,10 @@ impl Lines {
 
 /// Each failure, then how many there were.
 pub(super) fn failure(style: Style, error: &Error) -> String {
-    let all = std::iter::once(error).chain(&error.others);
+    let all = std::iter::once(error).chain(error.run.iter().flat_map(|run| &run.failures));
     let mut texts: Vec<String> = all.map(|error| one_failure(style, error)).collect();
     if texts.len() > 1 {
-        let (failed, services) = (texts.len(), error.services.len());
+        let (failed, services) = (texts.len(), error.run.as_ref().map_or(0, |run| run.services.len()));
         let head = painted(style.color, BAD, "error:");
         texts.push(format!("{head} {failed} of {services} services failed\n"));
     }

@@ -80,7 +80,10 @@ pub(super) fn object(value: &Value) -> String {
 }
 
 pub(super) fn failure(error: &Error) -> String {
-    let failed = FailedRun { failure: failure_of(error), services: &error.services };
+    let failed = FailedRun {
+        failure: failure_of(error),
+        services: error.run.as_ref().map_or(&[], |run| &run.services),
+    };
     outcome(Ended::Failed(failed))
 }
 

@@ -205,8 +205,7 @@ mod tests {
     fn tasks_that_fail_alike_are_told_once() {
         let exited = "Essential container in task exited";
         let tasks = [task("3", exited, 3), task("2", exited, 3), task("1", exited, 4)];
-        let mut card =
-            Card::new(&tasks, vec!["(service web) has started 1 tasks".to_owned()], Vec::new());
+        let mut card = Card::new(&tasks, vec!["(service web) has started 1 tasks".to_owned()], Vec::new());
         let lines = vec!["starting".to_owned(), "cannot go on".to_owned()];
         card.log = Some(Log { task: "3".to_owned(), container: "app".to_owned(), lines });
         assert_eq!(card.to_read(), Some(("3", "app")));

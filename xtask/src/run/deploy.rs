@@ -11,7 +11,7 @@ use crate::cli::{Deploy, Global};
 use crate::config::Config;
 use crate::deploy::{self, Deployed, Options};
 use crate::engine;
-use crate::error::Result;
+use crate::error::{Rest, Result};
 use crate::event::{Event, Events};
 use crate::git;
 use crate::interrupt::Interrupts;
@@ -83,8 +83,7 @@ fn all_or_first_failure(config: &Config, results: Vec<Result<Deployed>>) -> Resu
     let Some(mut first) = failures.next() else {
         return Ok(good.into_iter().filter_map(Result::ok).collect());
     };
-    first.others = failures.collect();
-    first.services = summary;
+    first.run = Some(Box::new(Rest { failures: failures.collect(), services: summary }));
     Err(first)
 }
 
@@ -151,11 +150,12 @@ mod tests {
         let results = vec![up("a"), failed(Kind::TimedOut, "b is late"), failed(Kind::Aws, "c is lost")];
         let error = all_or_first_failure(&config(&["a", "b", "c"]), results).expect_err("two failed");
         assert_eq!((error.kind, error.message.as_str()), (Kind::TimedOut, "b is late"));
+        let rest = error.run.expect("they are told of");
         assert_eq!(
-            error.others.iter().map(|other| other.message.as_str()).collect::<Vec<_>>(),
+            rest.failures.iter().map(|other| other.message.as_str()).collect::<Vec<_>>(),
             ["c is lost"]
         );
-        let told = |at: usize, key: &str| error.services[at][key].clone();
+        let told = |at: usize, key: &str| rest.services[at][key].clone();
         assert_eq!([told(0, "service"), told(1, "service")], ["a", "b"]);
         assert_eq!([told(0, "ok"), told(1, "ok")], [true, false]);
         assert_eq!([told(1, "exit-code"), told(2, "exit-code")], [9, 6]);

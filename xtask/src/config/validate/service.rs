@@ -321,18 +321,20 @@ fn circuit_breaker(
             return Some(CircuitBreaker { enable, rollback, threshold: None, reset_on_healthy_task: None });
         }
     };
-    let kinds: [(&str, Option<i64>, fn(u32) -> Threshold); 3] = [
-        ("threshold", table.threshold, Threshold::Count),
-        ("threshold-percent", table.threshold_percent, Threshold::Percent),
-        ("threshold-unbounded-percent", table.threshold_unbounded_percent, Threshold::UnboundedPercent),
-    ];
-    let mut declared = kinds.iter().filter(|(_, value, _)| value.is_some());
-    let threshold = declared.next().and_then(|(key, value, kind)| {
-        check.optional(&at.at(key), *value, 1..=i64::from(i32::MAX)).map(kind)
-    });
-    if let Some((key, ..)) = declared.next() {
+    let mut number = |key: &str, value| {
+        let declared: Option<u32> = check.optional(&at.at(key), value, 1..=i64::from(i32::MAX));
+        declared.map(|value| (key.to_owned(), value))
+    };
+    let count = number("threshold", table.threshold).map(|(key, value)| (key, Threshold::Count(value)));
+    let percent = number("threshold-percent", table.threshold_percent);
+    let percent = percent.map(|(key, value)| (key, Threshold::Percent(value)));
+    let unbounded = number("threshold-unbounded-percent", table.threshold_unbounded_percent);
+    let unbounded = unbounded.map(|(key, value)| (key, Threshold::UnboundedPercent(value)));
+    let mut declared = count.into_iter().chain(percent).chain(unbounded);
+    let threshold = declared.next().map(|(_, threshold)| threshold);
+    if let Some((key, _)) = declared.next() {
         let help = "one of `threshold`, `threshold-percent` and `threshold-unbounded-percent`".to_owned();
-        check.key(&at.at(key), "the threshold is given twice", "", [help]);
+        check.key(&at.at(&key), "the threshold is given twice", "", [help]);
     }
     Some(CircuitBreaker {
         enable: true,
