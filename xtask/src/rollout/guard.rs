@@ -12,14 +12,18 @@ use super::{Watch, evidence};
 use crate::aws::{Aws, fault};
 use crate::error::Result;
 
-/// Between two looks at the stopped tasks; such a look is two calls more.
+/// Between two looks at the stopped tasks.
 const PAUSE: Duration = Duration::from_millis(1500);
+/// Such a look lists the tasks and describes them.
+const CALLS: u32 = 2;
 
 /// Watches the tasks of one rollout.
 pub(super) struct Guard {
     looked: Option<Instant>,
     /// What was found, once the rollout has been asked to stop.
     cause: Option<String>,
+    /// How many calls the last check took.
+    pub(super) calls: u32,
 }
 
 /// What the guard did.
@@ -34,7 +38,7 @@ pub(super) enum Guarded {
 
 impl Guard {
     pub(super) const fn new() -> Self {
-        Self { looked: None, cause: None }
+        Self { looked: None, cause: None, calls: 0 }
     }
 
     /// Why the rollout was stopped, if it was.
@@ -50,6 +54,7 @@ impl Guard {
         looker: &Looker,
         snapshot: &Snapshot,
     ) -> Result<Guarded> {
+        self.calls = 0;
         let due = self.looked.is_none_or(|at| at.elapsed() >= PAUSE);
         let (Some(limit), None, true) = (watch.crash_limit, &self.cause, due) else {
             return Ok(Guarded::Nothing);
@@ -58,6 +63,7 @@ impl Guard {
             return Ok(Guarded::Nothing);
         };
         self.looked = Some(Instant::now());
+        self.calls = CALLS;
         let tasks = evidence::stopped(aws, watch.cluster, watch.service, &watch.registered.arn).await;
         // An earlier rollout of the same definition has left stopped tasks too: each task says
         // which deployment started it.

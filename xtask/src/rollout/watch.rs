@@ -114,7 +114,7 @@ pub async fn watch(aws: &Aws, watch: &Watch<'_>, events: &Events) -> Result<Watc
             {
                 return Ok(serves(watch, &snapshot, step, events));
             }
-            _ => pause(&watch.interrupts, &halt, pace.pause(now, looker.calls)).await,
+            _ => pause(&watch.interrupts, &halt, pace.pause(now, looker.calls + guard.calls)).await,
         }
     }
 }

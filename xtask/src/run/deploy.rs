@@ -41,6 +41,7 @@ pub(super) async fn run(
         config.account = None;
     }
     let aws = target.connect().await?;
+    aws.tell(events);
     let build =
         BuildContext { root: workspace.root.clone(), engine: engine.clone(), color: global.style().color };
     let options = Options {

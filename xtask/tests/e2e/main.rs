@@ -5,6 +5,8 @@
 mod bad_input;
 mod commands;
 mod deploy;
+mod faults;
 mod interrupt;
+mod proxy;
 mod recovery;
 mod support;

@@ -1,0 +1,145 @@
+//! Other clients change the service while it is rolled out.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_ecs::types::DeploymentRolloutState::Completed;
+use aws_sdk_ecs::types::StopServiceDeploymentStopType;
+
+use super::{Ended, Scene, UNDECIDED, at_once, pass_time};
+use crate::support::eventually;
+
+#[test]
+fn what_others_do_to_a_rollout_is_told_as_what_it_is() {
+    at_once(&[taken_over_stopped_deleted, in_the_way, rescaled, watched_at_a_modest_rate]);
+}
+
+/// What another client does.
+impl Scene {
+    fn other_deploys(&self, revision: &str) -> Instant {
+        let call = self.aws.ecs.update_service().cluster(self.name()).service(self.name());
+        self.proxy.block_on(call.task_definition(revision).send()).expect("it is updated");
+        Instant::now()
+    }
+
+    fn other_scales(&self, count: i32) {
+        let call = self.aws.ecs.update_service().cluster(self.name()).service(self.name());
+        self.proxy.block_on(call.desired_count(count).send()).expect("it is updated");
+    }
+
+    fn other_stops(&self, how: StopServiceDeploymentStopType) -> Instant {
+        let latest = self.rollouts().into_iter().next().expect("a rollout");
+        let call = self.aws.ecs.stop_service_deployment().service_deployment_arn(latest).stop_type(how);
+        self.proxy.block_on(call.send()).expect("it is stopped");
+        Instant::now()
+    }
+
+    fn other_deletes(&self) -> Instant {
+        let call = self.aws.ecs.delete_service().cluster(self.name()).service(self.name()).force(true);
+        self.proxy.block_on(call.send()).expect("it is deleted");
+        Instant::now()
+    }
+
+    /// Begins a rollout that only others end, lets them, and waits for the verdict.
+    fn interfered(&self, version: &str, fact: impl FnOnce(&Self) -> Instant) -> (Ended, Instant) {
+        self.version(version, UNDECIDED);
+        let mut run = self.start(&["deploy"]);
+        run.until_started("rollout");
+        let fact = fact(self);
+        (run.end(), fact)
+    }
+
+    /// Waits until no rollout is in progress.
+    fn settled(&self) {
+        eventually("the service is settled", || {
+            let call = self.aws.ecs.describe_services().cluster(self.name()).services(self.name());
+            let answer = self.proxy.block_on(call.send()).expect("it is described");
+            let deployments = answer.services().first().expect("it is there").deployments();
+            deployments.len() == 1 && deployments[0].rollout_state() == Some(&Completed)
+        });
+    }
+
+    fn first_revision(&self) -> String {
+        format!("{}:1", self.name())
+    }
+}
+
+fn taken_over_stopped_deleted() {
+    let scene = Scene::new("others");
+    let (run, fact) = scene.interfered("v2", |scene| scene.other_deploys(&scene.first_revision()));
+    run.assert(10, "was superseded by", fact);
+    scene.settled();
+    assert_eq!(scene.serves(), "v1");
+
+    let (run, fact) =
+        scene.interfered("v3", |scene| scene.other_stops(StopServiceDeploymentStopType::Rollback));
+    run.assert(7, "rolled back", fact);
+    assert_eq!(scene.serves(), "v1");
+
+    let (run, fact) = scene.interfered("v4", Scene::other_deletes);
+    run.assert(10, "was deleted", fact);
+}
+
+fn in_the_way() {
+    let scene = Scene::new("in-the-way");
+    let (theirs, _) = scene.interfered("v2", |scene| scene.other_deploys(&scene.first_revision()));
+    assert_eq!(theirs.code, Some(10), "{theirs:#?}");
+    scene.settled();
+    let undecided = format!("{}:2", scene.name());
+
+    // By default it is left alone.
+    scene.version("v3", "");
+    scene.other_deploys(&undecided);
+    let rollouts = scene.rollouts();
+    let run = scene.start(&["deploy"]).end();
+    assert_eq!(run.code, Some(10), "{run:#?}");
+    assert!(run.said(&format!("a rollout of `{undecided}` is in progress")), "{run:#?}");
+    assert_eq!((scene.serves(), scene.rollouts()), ("v1".to_owned(), rollouts));
+
+    // Or waited for.
+    let mut run = scene.start(&["deploy", "--on-conflict", "wait"]);
+    run.until("it waits", |event| event["message"].as_str().is_some_and(|text| text.contains("waiting for")));
+    scene.other_stops(StopServiceDeploymentStopType::Rollback);
+    let run = run.end();
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert_eq!(scene.serves(), "v3");
+
+    // Or taken over.
+    scene.other_deploys(&undecided);
+    scene.version("v4", "");
+    let run = scene.start(&["deploy", "--on-conflict", "supersede"]).end();
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert_eq!(scene.serves(), "v4");
+}
+
+/// The count that somebody else asks for is what the rollout is brought to.
+fn rescaled() {
+    let scene = Scene::new("rescaled");
+    scene.version("v2", "");
+    let mut run = scene.start(&["deploy"]);
+    run.until_started("rollout");
+    scene.other_scales(3);
+    let run = run.end();
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert_eq!(run.outcome["result"]["services"][0]["running"], 3, "{run:#?}");
+    assert_eq!(scene.serves(), "v2");
+}
+
+/// Four calls a second for ten seconds after a change, then one.
+fn watched_at_a_modest_rate() {
+    let scene = Scene::new("rate");
+    let (run, _) = scene.interfered("v2", |scene| {
+        pass_time(18);
+        scene.other_deploys(&scene.first_revision())
+    });
+    assert_eq!(run.code, Some(10), "{run:#?}");
+    let calls = scene.proxy.calls();
+    let began = calls.iter().filter(|call| call.operation == "UpdateService").next_back().expect("a call").at;
+    let since: Vec<_> = calls.iter().filter_map(|call| call.at.checked_duration_since(began)).collect();
+    let between = |from: u64, to: u64| {
+        let (from, to) = (Duration::from_secs(from), Duration::from_secs(to));
+        since.iter().filter(|at| (from..to).contains(*at)).count()
+    };
+    let each: Vec<_> = (0..18).map(|second| between(second, second + 1)).collect();
+    assert!(between(0, 10) <= 40, "more than four a second: {each:?}");
+    assert!(between(13, 18) <= 5, "more than one a second while nothing moves: {each:?}");
+}
