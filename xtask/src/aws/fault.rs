@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
@@ -48,6 +49,20 @@ pub fn refused<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
         ["ConflictException", "InvalidParameterException", "ClientException", "UnsupportedFeatureException"];
     denied(error)
         || error.code().is_some_and(|code| refusals.contains(&code) || code.ends_with("NotFoundException"))
+}
+
+/// Whether the same call may well succeed in a moment: no answer, a failure of AWS's own, or too many
+/// calls at once.
+pub fn may_pass<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    let throttled =
+        |code: &str| matches!(code, "ThrottlingException" | "Throttling" | "LimitExceededException");
+    match error {
+        SdkError::ServiceError(said) => {
+            said.raw().status().as_u16() >= 500 || said.err().code().is_some_and(throttled)
+        }
+        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => true,
+        _ => false,
+    }
 }
 
 /// Whether the code says that the credentials were good once.

@@ -9,7 +9,7 @@ use aws_config::SdkConfig;
 
 pub(crate) use credentials::Renewing;
 pub use fault::fault;
-pub(crate) use patience::timeouts;
+pub(crate) use patience::{LASTING, timeouts};
 
 use crate::event::Events;
 use patience::{ExpiredIsRetried, Patience, retries};

@@ -27,7 +27,7 @@ use super::fault::{self, chain};
 use crate::event::Events;
 
 /// How long a call is tried. A rollout goes on without us, so an outage of seconds is waited out.
-const LASTING: Duration = Duration::from_secs(60);
+pub(crate) const LASTING: Duration = Duration::from_secs(60);
 /// The same until the first answer of all: nothing there at all is rather a wrong endpoint or
 /// region than an outage.
 const FIRST: Duration = Duration::from_secs(10);

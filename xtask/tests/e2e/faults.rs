@@ -159,8 +159,10 @@ impl Scene {
 /// The program, as it runs.
 struct Process {
     child: Child,
-    lines: Receiver<Value>,
+    lines: Receiver<(Instant, Value)>,
     seen: Vec<Value>,
+    /// When the rollout moved last.
+    moved: Option<Instant>,
 }
 
 /// The program, once it has ended.
@@ -184,10 +186,11 @@ impl Process {
         let (sender, lines) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
-                drop(sender.send(serde_json::from_str(&line).expect("a JSON object")));
+                let event = serde_json::from_str(&line).expect("a JSON object");
+                drop(sender.send((Instant::now(), event)));
             }
         });
-        Self { child, lines, seen: Vec::new() }
+        Self { child, lines, seen: Vec::new(), moved: None }
     }
 
     /// Waits for an event.
@@ -195,8 +198,8 @@ impl Process {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(event) => {
-                    self.seen.push(event);
+                Ok(line) => {
+                    self.see(line);
                     if self.seen.last().is_some_and(&mut so) {
                         return;
                     }
@@ -204,6 +207,24 @@ impl Process {
                 Err(end @ (RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected)) => {
                     panic!("{what}: never ({end}): {:#?}", self.seen)
                 }
+            }
+        }
+    }
+
+    fn see(&mut self, (at, event): (Instant, Value)) {
+        if event["event"] == "progress" && event["step"]["phase"] == "rollout" {
+            self.moved = Some(at);
+        }
+        self.seen.push(event);
+    }
+
+    /// Waits until the rollout has not moved for so long.
+    fn until_idle(&mut self, seconds: u64) {
+        loop {
+            match self.lines.recv_timeout(Duration::from_secs(seconds)) {
+                Ok(line) => self.see(line),
+                Err(RecvTimeoutError::Timeout) => return,
+                Err(RecvTimeoutError::Disconnected) => panic!("it ended: {:#?}", self.seen),
             }
         }
     }
@@ -228,7 +249,9 @@ impl Process {
         pipe.read_to_string(&mut stderr).expect("it is text");
         let status = self.child.wait().expect("it ends");
         let at = Instant::now();
-        self.seen.extend(self.lines.iter());
+        while let Ok(line) = self.lines.recv() {
+            self.see(line);
+        }
         let outcome = self.seen.last().cloned().unwrap_or_default();
         Ended { code: status.code(), outcome, events: self.seen, at, stderr }
     }

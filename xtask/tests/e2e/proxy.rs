@@ -29,6 +29,8 @@ pub(crate) enum Fate {
     Pass,
     /// It does not get there; this answer comes instead.
     Answer(u16, &'static str),
+    /// The control plane answers it, and words of the answer are replaced.
+    Reword(&'static [(&'static str, &'static str)]),
     /// The control plane carries it out, and the connection breaks before the answer is through.
     LoseAnswer,
     /// The control plane carries it out, and nothing comes back, ever.
@@ -207,14 +209,16 @@ async fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
             stream.write_all((head + body).as_bytes()).await?;
             continue;
         }
-        let answer = forward(shared.upstream, &request).await?;
+        let mut answer = forward(shared.upstream, &request).await?;
         lock(&shared.answered).push(call.operation);
         shared.news.notify_all();
         match fate {
             Fate::LoseAnswer => return Ok(()),
             Fate::Swallow => std::future::pending().await,
-            _ => stream.write_all(&answer).await?,
+            Fate::Reword(words) => answer = reworded(&answer, words),
+            Fate::Pass | Fate::Answer(..) => {}
         }
+        stream.write_all(&answer).await?;
     }
     Ok(())
 }
@@ -223,6 +227,15 @@ async fn forward(upstream: SocketAddr, request: &[u8]) -> io::Result<Vec<u8>> {
     let mut stream = BufReader::new(TcpStream::connect(upstream).await?);
     stream.write_all(request).await?;
     message(&mut stream).await?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+}
+
+fn reworded(answer: &[u8], words: &[(&str, &str)]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(answer);
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let body = words.iter().fold(body.to_owned(), |body, (old, new)| body.replace(old, new));
+    let head = head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("content-length"));
+    let head: Vec<_> = head.collect();
+    format!("{}\r\ncontent-length: {}\r\n\r\n{body}", head.join("\r\n"), body.len()).into_bytes()
 }
 
 /// A whole request or answer, head and body; nothing if the connection ended before one.
