@@ -34,9 +34,9 @@ const FIRST: Duration = Duration::from_secs(10);
 /// How long one attempt may take.
 const ATTEMPT: Duration = Duration::from_secs(30);
 /// The same for a read, the first times: a connection that is dead without saying so is left soon.
-const READ: Duration = Duration::from_millis(2500);
+const READ: Duration = Duration::from_secs(2);
 /// The longest pause; the SDK takes a random part of it. A recovery is to be seen within seconds.
-const PAUSE: Duration = Duration::from_millis(2500);
+const PAUSE: Duration = Duration::from_millis(1500);
 /// How long there has to be trouble before it is worth a word.
 const WORTH_TELLING: Duration = Duration::from_secs(3);
 
@@ -127,7 +127,8 @@ impl Patience {
             && let Some(events) = self.0.listener.get()
         {
             trouble.told = true;
-            events.note(format!("`{operation}` fails ({why}): tried again for {} s", LASTING.as_secs()));
+            let seconds = self.budget().as_secs();
+            events.note(format!("`{operation}` fails ({why}): tried again for {seconds} s"));
         }
     }
 }
@@ -226,9 +227,10 @@ fn pause(attempts: u32, timed_out: bool) -> Duration {
     if timed_out { Duration::from_millis(100) } else { doubled.min(PAUSE) }
 }
 
-/// How long this attempt of a read may take: a read that AWS is slow with gets more time each time.
+/// How long this attempt of a read may take. For ten seconds it is rather the network that is dead, then
+/// AWS that is slow, and gets more time each time.
 fn read_limit(attempt: u32) -> Duration {
-    (READ * 2_u32.saturating_pow(attempt.saturating_sub(3).min(8))).min(ATTEMPT)
+    (READ * 2_u32.saturating_pow(attempt.saturating_sub(5).min(8))).min(ATTEMPT)
 }
 
 fn limit_attempt(config: &mut ConfigBag, attempt: u32) {
@@ -255,14 +257,29 @@ mod tests {
 
     #[test]
     fn pauses_grow_but_a_recovery_is_seen_within_seconds() {
-        let pauses = [1, 2, 3, 4, 90].map(|attempts| pause(attempts, false).as_millis());
-        assert_eq!(pauses, [500, 1000, 2000, 2500, 2500]);
+        let pauses = [1, 2, 3, 90].map(|attempts| pause(attempts, false).as_millis());
+        assert_eq!(pauses, [500, 1000, 1500, 1500]);
         assert_eq!(pause(90, true).as_millis(), 100);
     }
 
     #[test]
+    fn the_code_of_an_error_is_read_from_either_protocol() {
+        let answer = |body: &str| {
+            let status = 400.try_into().expect("a status");
+            HttpResponse::new(status, aws_smithy_types::body::SdkBody::from(body))
+        };
+        let json = answer("{\"__type\":\"com.amazonaws.ecs#ExpiredTokenException\",\"message\":\"m\"}");
+        assert_eq!(code(&json).as_deref(), Some("ExpiredTokenException"));
+        assert!(is_expired(&json));
+        let xml = answer("<Response><Errors><Error><Code>RequestExpired</Code></Error></Errors></Response>");
+        assert!(is_expired(&xml));
+        assert!(!is_expired(&answer("{\"__type\":\"ThrottlingException\"}")));
+        assert_eq!(code(&answer("<html>")), None);
+    }
+
+    #[test]
     fn a_read_is_given_up_soon_at_first_and_has_all_the_time_later() {
-        let limits = [1, 2, 3, 4, 5, 6, 7, 90].map(|attempt| read_limit(attempt).as_millis());
-        assert_eq!(limits, [2500, 2500, 2500, 5000, 10000, 20000, 30000, 30000]);
+        let limits = [1, 5, 6, 7, 8, 9, 90].map(|attempt| read_limit(attempt).as_millis());
+        assert_eq!(limits, [2000, 2000, 4000, 8000, 16000, 30000, 30000]);
     }
 }

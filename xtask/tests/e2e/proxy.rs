@@ -124,9 +124,14 @@ impl Proxy {
         Instant::now()
     }
 
-    /// Changes the network; returns when that was.
-    pub(crate) fn network(&self, network: Network) -> Instant {
-        self.shared.network.send_replace(network);
+    /// Breaks the network.
+    pub(crate) fn cut(&self, how: Network) {
+        self.shared.network.send_replace(how);
+    }
+
+    /// Mends it; returns when that was.
+    pub(crate) fn mend(&self) -> Instant {
+        self.shared.network.send_replace(Network::Up);
         Instant::now()
     }
 

@@ -11,7 +11,7 @@ const FAULT: u64 = 10;
 
 #[test]
 fn ten_seconds_of_faults_end_no_rollout_and_lost_answers_repeat_nothing() {
-    at_once(&[broken, refused, silent, throttled, answers_lost]);
+    at_once(&[broken, refused, silent, throttled, answers_lost, watched_at_a_modest_rate]);
 }
 
 /// Rolls `v2` out, with a fault from when UpdateService is answered until `end` says when it ended.
@@ -37,19 +37,15 @@ fn broken() {
 
 fn refused() {
     let scene = Scene::new("refused");
-    let cut = |scene: &Scene| scene.proxy.network(Network::Refused);
-    let run = through(&scene, |scene| drop_time(cut(scene)), |scene| scene.proxy.network(Network::Up));
+    let run = through(&scene, |scene| scene.proxy.cut(Network::Refused), |scene| scene.proxy.mend());
     assert!(run.noted("Connection refused") && run.noted("answers again"), "{run:#?}");
 }
 
 fn silent() {
     let scene = Scene::new("silent");
-    let cut = |scene: &Scene| scene.proxy.network(Network::Silent);
-    let run = through(&scene, |scene| drop_time(cut(scene)), |scene| scene.proxy.network(Network::Up));
+    let run = through(&scene, |scene| scene.proxy.cut(Network::Silent), |scene| scene.proxy.mend());
     assert!(run.noted("no answer") && run.noted("answers again"), "{run:#?}");
 }
-
-fn drop_time(_: Instant) {}
 
 /// Others use up the rate: registering is throttled for five seconds, then four calls of five.
 fn throttled() {
@@ -99,4 +95,22 @@ fn answers_lost() {
     let forced = scene.start(&["deploy", "--force"]).end();
     assert_eq!(forced.code, Some(0), "{forced:#?}");
     assert_eq!((scene.serves().as_str(), scene.rollouts().len()), ("v2", 3), "{forced:#?}");
+}
+
+/// Four calls a second for ten seconds after a change, then one.
+fn watched_at_a_modest_rate() {
+    let scene = Scene::new("rate");
+    let mut run = scene.undecided("v2");
+    run.until_idle(16);
+    let (idle, moved) = (Instant::now(), run.moved.expect("it moved"));
+    scene.other_deploys(&scene.first_revision());
+    let run = run.end();
+    assert_eq!(run.code, Some(10), "{run:#?}");
+
+    let calls: Vec<_> = scene.proxy.calls().iter().map(|call| call.at).collect();
+    let between = |from: Instant, to: Instant| calls.iter().filter(|at| (from..to).contains(*at)).count();
+    let second = |n| moved + Duration::from_secs(n);
+    let each: Vec<_> = (0..16).map(|n| between(second(n), second(n + 1))).collect();
+    assert!(between(moved, second(10)) <= 40, "more than four a second: {each:?}");
+    assert!(between(second(11), idle) <= 5, "more than one a second while nothing moves: {each:?}");
 }

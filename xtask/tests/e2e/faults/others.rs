@@ -1,6 +1,6 @@
 //! Other clients change the service while it is rolled out.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use aws_sdk_ecs::types::DeploymentRolloutState::Completed;
 use aws_sdk_ecs::types::ServiceDeploymentStatus::{self, RollbackSuccessful};
@@ -12,12 +12,12 @@ use crate::support::eventually;
 
 #[test]
 fn what_others_do_to_a_rollout_is_told_as_what_it_is() {
-    at_once(&[taken_over_stopped_deleted, in_the_way, rescaled, watched_at_a_modest_rate]);
+    at_once(&[taken_over_stopped_deleted, in_the_way, rescaled]);
 }
 
 /// What another client does.
 impl Scene {
-    fn other_deploys(&self, revision: &str) -> Instant {
+    pub(super) fn other_deploys(&self, revision: &str) -> Instant {
         let call = self.aws.ecs.update_service().cluster(self.name()).service(self.name());
         self.proxy.block_on(call.task_definition(revision).send()).expect("it is updated");
         Instant::now()
@@ -52,7 +52,7 @@ impl Scene {
     }
 
     /// Begins a rollout that only others end.
-    fn undecided(&self, version: &str) -> Process {
+    pub(super) fn undecided(&self, version: &str) -> Process {
         self.version(version, UNDECIDED);
         let mut run = self.start(&["deploy"]);
         run.until("it moves", |event| event["event"] == "progress" && event["step"]["phase"] == "rollout");
@@ -76,7 +76,7 @@ impl Scene {
         });
     }
 
-    fn first_revision(&self) -> String {
+    pub(super) fn first_revision(&self) -> String {
         format!("{}:1", self.name())
     }
 }
@@ -161,22 +161,4 @@ fn rescaled() {
     assert_eq!(run.code, Some(0), "{run:#?}");
     assert_eq!(run.outcome["result"]["services"][0]["running"], 3, "{run:#?}");
     assert_eq!(scene.serves(), "v2");
-}
-
-/// Four calls a second for ten seconds after a change, then one.
-fn watched_at_a_modest_rate() {
-    let scene = Scene::new("rate");
-    let mut run = scene.undecided("v2");
-    run.until_idle(16);
-    let (idle, moved) = (Instant::now(), run.moved.expect("it moved"));
-    scene.other_deploys(&scene.first_revision());
-    let run = run.end();
-    assert_eq!(run.code, Some(10), "{run:#?}");
-
-    let calls: Vec<_> = scene.proxy.calls().iter().map(|call| call.at).collect();
-    let between = |from: Instant, to: Instant| calls.iter().filter(|at| (from..to).contains(*at)).count();
-    let second = |n| moved + Duration::from_secs(n);
-    let each: Vec<_> = (0..16).map(|n| between(second(n), second(n + 1))).collect();
-    assert!(between(moved, second(10)) <= 40, "more than four a second: {each:?}");
-    assert!(between(second(11), idle) <= 5, "more than one a second while nothing moves: {each:?}");
 }
