@@ -1,16 +1,14 @@
 //! A real account or the local control plane. Nothing else may know which it is.
 
+use aws_config::identity::IdentityCache;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ecs::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::{Connector, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_types::retry::RetryConfig;
-use aws_smithy_types::timeout::TimeoutConfig;
-use std::time::Duration;
 
-use crate::aws::Aws;
 use crate::aws::fault::{chain, no_credentials};
+use crate::aws::{Aws, Renewing, timeouts};
 use crate::error::{Error, Kind, Result};
 
 /// Where to deploy, as the flags and deploy.toml say.
@@ -51,9 +49,8 @@ impl Target {
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .http_client(http_client(ProxyConfig::disabled()))
             .timeout_config(timeouts())
-            .retry_config(retries())
             .build();
-        Aws::new(&config, region)
+        Aws::new(&config, region, None)
     }
 
     async fn connect_aws(&self) -> Result<Aws> {
@@ -63,8 +60,12 @@ impl Target {
         }
         let config = loader.load().await;
         let region = config.region().map(ToString::to_string).ok_or_else(no_region)?;
-        check_credentials(&config).await?;
-        Ok(Aws::new(&config, region))
+        let credentials = credentials(&config).await?;
+        let config = config
+            .into_builder()
+            .credentials_provider(SharedCredentialsProvider::new(credentials.clone()))
+            .build();
+        Ok(Aws::new(&config, region, Some(credentials)))
     }
 }
 
@@ -72,7 +73,8 @@ fn loader(region: Option<String>) -> aws_config::ConfigLoader {
     let loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http_client(ProxyConfig::from_env()))
         .timeout_config(timeouts())
-        .retry_config(retries());
+        // Held by `Renewing`, in one place for all clients.
+        .identity_cache(IdentityCache::no_cache());
     match region {
         Some(region) => loader.region(Region::new(region)),
         None => loader,
@@ -92,23 +94,12 @@ fn http_client(proxy: ProxyConfig) -> SharedHttpClient {
     })
 }
 
-fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(5))
-        .operation_attempt_timeout(Duration::from_secs(30))
-        .build()
-}
-
-/// Throttling is retried with growing pauses: ECS allows 20 RegisterTaskDefinition calls at
-/// once and one a second after that (observed: ecspresso#787).
-fn retries() -> RetryConfig {
-    RetryConfig::standard().with_max_attempts(6)
-}
-
-async fn check_credentials(config: &SdkConfig) -> Result<()> {
+/// The way to log in, which works.
+async fn credentials(config: &SdkConfig) -> Result<Renewing> {
     let provider = config.credentials_provider().ok_or_else(|| no_credentials("no credentials provider"))?;
-    provider.provide_credentials().await.map_err(|error| no_credentials(&chain(&error)))?;
-    Ok(())
+    let credentials = Renewing::new(provider);
+    credentials.provide_credentials().await.map_err(|error| no_credentials(&chain(&error)))?;
+    Ok(credentials)
 }
 
 fn no_region() -> Error {

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
@@ -25,7 +26,7 @@ where
         _ => {
             let reason = chain(&error);
             if reason.to_lowercase().contains("credential") {
-                return no_credentials(&reason);
+                return not_renewed(operation, object, &reason);
             }
             unreachable_endpoint(operation, object, &reason)
         }
@@ -50,8 +51,35 @@ pub fn refused<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
         || error.code().is_some_and(|code| refusals.contains(&code) || code.ends_with("NotFoundException"))
 }
 
+/// Whether the same call may well succeed in a moment: no answer, a failure of AWS's own, or too many
+/// calls at once.
+pub fn may_pass<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    let throttled =
+        |code: &str| matches!(code, "ThrottlingException" | "Throttling" | "LimitExceededException");
+    match error {
+        SdkError::ServiceError(said) => {
+            said.raw().status().as_u16() >= 500 || said.err().code().is_some_and(throttled)
+        }
+        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => true,
+        _ => false,
+    }
+}
+
+/// Whether the code says that the credentials were good once.
+pub(super) fn is_expiry(code: &str) -> bool {
+    matches!(code, "ExpiredTokenException" | "ExpiredToken" | "RequestExpired")
+}
+
 fn is_denial(code: &str) -> bool {
     matches!(code, "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation")
+}
+
+const LOG_IN_AGAIN: &str = "the session has expired: log in again (`aws sso login`)";
+
+/// The credentials were good when the run began: [`no_credentials`] tells of those that were not.
+fn not_renewed(operation: &str, object: &str, reason: &str) -> Error {
+    let message = format!("`{operation}` failed for `{object}`: the credentials could not be renewed");
+    Error::new(Kind::Aws, message).detail(reason.to_owned()).hint(LOG_IN_AGAIN)
 }
 
 /// No way to log in was found, or the one found does not work.
@@ -70,9 +98,7 @@ fn with_hint(error: Error, code: &str, said: &str, operation: &str) -> Error {
         code if is_denial(code) => {
             error.hint(format!("the identity in use may not call `{operation}`: add it to its policy"))
         }
-        "ExpiredTokenException" | "ExpiredToken" | "RequestExpired" => {
-            error.hint("the session has expired: log in again (`aws sso login`)")
-        }
+        code if is_expiry(code) => error.hint(LOG_IN_AGAIN),
         "UnrecognizedClientException"
         | "InvalidClientTokenId"
         | "InvalidSignatureException"

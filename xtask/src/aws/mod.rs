@@ -1,11 +1,18 @@
 //! The AWS clients, and what is common to calling them.
 
+mod credentials;
 pub mod fault;
 pub mod json;
+mod patience;
 
 use aws_config::SdkConfig;
 
+pub(crate) use credentials::Renewing;
 pub use fault::fault;
+pub(crate) use patience::{LASTING, timeouts};
+
+use crate::event::Events;
+use patience::{ExpiredIsRetried, Patience, retries};
 
 /// One client a service, all on one pool of connections.
 #[derive(Clone, Debug)]
@@ -22,20 +29,40 @@ pub struct Aws {
     pub logs: aws_sdk_cloudwatchlogs::Client,
     /// `ap-northeast-2` …
     pub region: String,
+    patience: Patience,
+}
+
+/// A client whose failed calls are retried as [`patience`] says. The SDK's own quota of retries
+/// is for those who call all the time: ours would be used up by one outage.
+macro_rules! client {
+    ($sdk:ident, $config:expr, $patience:expr) => {{
+        let quota = $sdk::config::retry::TokenBucket::unlimited();
+        let partition = $sdk::config::retry::RetryPartition::custom("xtask").token_bucket(quota).build();
+        let config = $sdk::config::Builder::from($config).retry_partition(partition);
+        let config = config.retry_config(retries()).retry_classifier(ExpiredIsRetried);
+        $sdk::Client::from_conf(config.interceptor($patience.clone()).build())
+    }};
 }
 
 impl Aws {
-    /// The clients of a resolved configuration.
+    /// The clients of a resolved configuration, whose credentials may be renewed.
     #[must_use]
-    pub fn new(config: &SdkConfig, region: String) -> Self {
+    pub(crate) fn new(config: &SdkConfig, region: String, credentials: Option<Renewing>) -> Self {
+        let patience = Patience::new(credentials);
         Self {
-            ecs: aws_sdk_ecs::Client::new(config),
-            ecr: aws_sdk_ecr::Client::new(config),
-            ec2: aws_sdk_ec2::Client::new(config),
-            elb: aws_sdk_elasticloadbalancingv2::Client::new(config),
-            logs: aws_sdk_cloudwatchlogs::Client::new(config),
+            ecs: client!(aws_sdk_ecs, config, patience),
+            ecr: client!(aws_sdk_ecr, config, patience),
+            ec2: client!(aws_sdk_ec2, config, patience),
+            elb: client!(aws_sdk_elasticloadbalancingv2, config, patience),
+            logs: client!(aws_sdk_cloudwatchlogs, config, patience),
             region,
+            patience,
         }
+    }
+
+    /// Tells of outages that are waited out, from now on.
+    pub fn tell(&self, events: &Events) {
+        self.patience.tell(events);
     }
 }
 

@@ -130,8 +130,8 @@ impl Run<'_> {
             return Err(Error::new(Kind::Interrupted, message));
         }
         let _under_way = self.under_way(wanted, change, registered);
-        let answer = service::apply(aws, cluster, wanted, change, registered, network, events).await?;
         let was = current.map(|current| &current.service);
+        let answer = service::apply(aws, cluster, wanted, was, change, registered, network, events).await?;
         let now = match (change, answer.as_ref().or(was)) {
             (Change::None, _) | (_, None) => {
                 let running = was.map_or(0, |was| was.running_count());

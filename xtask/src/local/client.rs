@@ -18,6 +18,14 @@ pub(super) async fn status(endpoint: &str) -> Option<Status> {
     status_within(endpoint, PATIENCE).await
 }
 
+/// The control plane that AWS_ENDPOINT_URL points at, as `local env` sets it. Nothing but this machine
+/// is asked.
+pub async fn of_environment() -> Option<Status> {
+    let endpoint = std::env::var("AWS_ENDPOINT_URL").ok()?;
+    let here = ["http://127.0.0.1:", "http://localhost:"].iter().any(|here| endpoint.starts_with(here));
+    if here { status(endpoint.trim_end_matches('/')).await } else { None }
+}
+
 /// The same with another patience.
 pub(super) async fn status_within(endpoint: &str, patience: Duration) -> Option<Status> {
     let body = request(Method::GET, &format!("{endpoint}/_local/status"), patience).await?;

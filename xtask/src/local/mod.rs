@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-pub use client::{Port, ServiceStatus, Status};
+pub use client::{Port, ServiceStatus, Status, of_environment};
 pub use process::{ServeOptions, Started, find, reset, serve, start, stop};
 
 /// Where an instance keeps its state, and what it is called.

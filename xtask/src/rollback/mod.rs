@@ -14,12 +14,13 @@ use aws_sdk_ecs::types::Service;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::aws::{Aws, fault};
-use crate::error::{Error, Kind, Result, bug};
+use crate::aws::Aws;
+use crate::error::{Error, Kind, Result};
 use crate::event::{Done, Events, Phase};
 use crate::live::{self, Record};
 use crate::register::{Registered, short};
 use crate::rollout::{self, Watch};
+use crate::service;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -183,7 +184,7 @@ async fn carry_out(
     let _under_way =
         events.goes_on(format!("the rollout of `{}` on service `{}`", target.short(), request.service));
     let answer = match change {
-        choose::Change::Update { force } => Some(update(aws, request, target, force, events).await?),
+        choose::Change::Update { force } => Some(update(aws, request, service, target, force, events).await?),
         choose::Change::Follow | choose::Change::None => None,
     };
     let start = rollout::start(answer.as_ref().unwrap_or(service), Some(service), &target.arn);
@@ -196,6 +197,7 @@ async fn carry_out(
 async fn update(
     aws: &Aws,
     request: &Request<'_>,
+    before: &Service,
     target: &Registered,
     force: bool,
     events: &Events,
@@ -203,7 +205,7 @@ async fn update(
     let step = events.start(Phase::Service, request.service);
     let call = aws.ecs.update_service().cluster(request.cluster).service(request.service);
     let call = call.task_definition(&target.arn).set_force_new_deployment(force.then_some(true));
-    let answer = call.send().await.map_err(|error| fault("ecs:UpdateService", request.service, error))?;
+    let service = service::update(aws, request.cluster, request.service, Some(before), call).await?;
     step.finish(Done::Changed, format!("updated: task definition `{}`", target.short()));
-    answer.service().cloned().ok_or_else(|| bug("UpdateService answered without a service"))
+    Ok(service)
 }

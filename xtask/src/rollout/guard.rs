@@ -12,8 +12,10 @@ use super::{Watch, evidence};
 use crate::aws::{Aws, fault};
 use crate::error::Result;
 
-/// Between two looks at the stopped tasks; such a look is two calls more.
+/// Between two looks at the stopped tasks.
 const PAUSE: Duration = Duration::from_millis(1500);
+/// Such a look lists the tasks and describes them.
+const CALLS: u32 = 2;
 
 /// Watches the tasks of one rollout.
 pub(super) struct Guard {
@@ -63,7 +65,7 @@ impl Guard {
         let Some(ours) = looker.own_deployment(snapshot).filter(|ours| ours.running < ours.desired) else {
             return Ok(Guarded::Nothing);
         };
-        (self.looked, self.calls) = (Some(Instant::now()), 2);
+        (self.looked, self.calls) = (Some(Instant::now()), CALLS);
         let tasks = evidence::stopped(aws, watch.cluster, watch.service, &watch.registered.arn).await;
         // An earlier rollout of the same definition has left stopped tasks too: each task says
         // which deployment started it.

@@ -112,7 +112,18 @@ pub(super) fn record(record: &ecs::ServiceDeployment) -> Record {
     Record {
         status: record.status().map(ecs::ServiceDeploymentStatus::as_str).unwrap_or_default().to_owned(),
         reason: record.status_reason().unwrap_or_default().to_owned(),
-        rollback: record.rollback().map(|rollback| rollback.reason().unwrap_or_default().to_owned()),
+        rollback: rollback(record),
         failures: breaker.map(|breaker| (breaker.failure_count(), breaker.threshold())).unwrap_or_default(),
     }
+}
+
+/// Why it is rolled back, if it is. Of the failures that are rolled back, only a stop that somebody
+/// asks for has a time of stopping.
+/// Source: Amazon ECS API Reference, ServiceDeployment (`stoppedAt`).
+fn rollback(record: &ecs::ServiceDeployment) -> Option<String> {
+    let reason = record.rollback()?.reason().unwrap_or_default();
+    Some(match record.stopped_at() {
+        Some(_) => "another client stopped the rollout".to_owned(),
+        None => reason.to_owned(),
+    })
 }

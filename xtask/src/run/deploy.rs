@@ -9,6 +9,7 @@ use crate::aws::Aws;
 use crate::build::BuildContext;
 use crate::cli::{Deploy, Global};
 use crate::config::Config;
+use crate::config::service::Service;
 use crate::deploy::{self, Deployed, Options};
 use crate::engine;
 use crate::error::{Rest, Result};
@@ -43,6 +44,7 @@ pub(super) async fn run(
         config.account = None;
     }
     let aws = target.connect().await?;
+    aws.tell(events);
     let build = BuildContext {
         root: workspace.root.clone(),
         engine: engine.clone(),
@@ -98,6 +100,9 @@ fn told(name: &str, result: &Result<Deployed>) -> serde_json::Value {
     told
 }
 
+/// How long the addresses may take: the service is up without them.
+const SHOWING: Duration = Duration::from_secs(5);
+
 async fn show_places(
     aws: &Aws,
     config: &Config,
@@ -105,17 +110,21 @@ async fn show_places(
     deployed: &[Deployed],
     events: &Events,
 ) {
-    for service in config
-        .services
-        .iter()
-        .filter(|service| deployed.iter().any(|done| done.service == service.name && done.running > 0))
-    {
-        let places: Vec<Place> = match local {
-            Some(instance) => match crate::local::find(instance).await {
-                Some(status) => reach::local(&status, &config.cluster, &service.name),
-                None => Vec::new(),
-            },
-            None => reach::on_aws(aws, &config.cluster, service).await,
+    // AWS_ENDPOINT_URL may point at a control plane too.
+    let played = match local {
+        Some(instance) => crate::local::find(instance).await,
+        None => crate::local::of_environment().await,
+    };
+    let up =
+        |service: &&Service| deployed.iter().any(|done| done.service == service.name && done.running > 0);
+    for service in config.services.iter().filter(up) {
+        let places: Vec<Place> = match &played {
+            Some(status) => reach::local(status, &config.cluster, &service.name),
+            None if local.is_some() => Vec::new(),
+            None => {
+                let places = reach::on_aws(aws, &config.cluster, service);
+                tokio::time::timeout(SHOWING, places).await.unwrap_or_default()
+            }
         };
         for Place { url, remark } in places {
             events.emit(Event::Reachable { service: service.name.clone(), url, remark });

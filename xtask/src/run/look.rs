@@ -22,7 +22,7 @@ pub(super) async fn status(global: &Global, flags: &Status, events: &Events) -> 
     let workspace = Workspace::of(&global.file);
     let config = workspace.config(global.style().color)?;
     let names = services(&config, &flags.services)?;
-    let aws = connect(global, flags.place, &workspace, &config).await?;
+    let aws = connect(global, flags.place, &workspace, &config, events).await?;
     let now_ms = now_ms();
     let all = status::read(&aws, &config.cluster, &names, now_ms, events).await?;
     if global.format == Format::Human {
@@ -41,7 +41,7 @@ pub(super) async fn logs(global: &Global, flags: &Logs, events: &Events) -> Resu
     let workspace = Workspace::of(&global.file);
     let config = workspace.config(global.style().color)?;
     let names = services(&config, &flags.services)?;
-    let aws = connect(global, flags.place, &workspace, &config).await?;
+    let aws = connect(global, flags.place, &workspace, &config, events).await?;
     let now_ms = now_ms();
     let mut painter = Painter::new(report::stdout_color(global.color), names.len() > 1);
     let options = logs::Options {
@@ -89,7 +89,7 @@ pub(super) async fn rollback(
     };
     let declared = config.services.iter().find(|service| service.name == *name);
     let timeout = declared.map_or(Duration::from_secs(20 * 60), |service| service.deployment.timeout);
-    let aws = connect(global, flags.place, &workspace, &config).await?;
+    let aws = connect(global, flags.place, &workspace, &config, events).await?;
     let request = Request {
         cluster: &config.cluster,
         service: name,

@@ -5,6 +5,7 @@ use crate::cli::{Global, Where};
 use crate::config::Config;
 use crate::config::problem::nearest;
 use crate::error::{Error, Kind, Result};
+use crate::event::Events;
 use crate::local;
 use crate::target::Target;
 use crate::workspace::Workspace;
@@ -15,6 +16,7 @@ pub(super) async fn connect(
     place: Where,
     workspace: &Workspace,
     config: &Config,
+    events: &Events,
 ) -> Result<Aws> {
     let region = global.region.clone().or_else(|| config.region.clone());
     let mut target = Target { local: None, profile: global.profile.clone(), region };
@@ -22,7 +24,9 @@ pub(super) async fn connect(
         let status = local::find(&global.instance(workspace)).await.ok_or_else(not_running)?;
         target = Target { local: Some(status.endpoint), region: Some(status.region), ..target };
     }
-    target.connect().await
+    let aws = target.connect().await?;
+    aws.tell(events);
+    Ok(aws)
 }
 
 fn not_running() -> Error {

@@ -1,5 +1,6 @@
 //! The one call that starts it all.
 
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
 
 use aws_sdk_ecs::types::{
@@ -8,6 +9,7 @@ use aws_sdk_ecs::types::{
 };
 
 use super::decide::{Change, Changes, count};
+use super::once;
 use crate::aws::{Aws, OURS, fault};
 use crate::config::{self, service::Threshold};
 use crate::ensure::Network;
@@ -16,13 +18,16 @@ use crate::event::{Done, Events, Phase};
 use crate::register::Registered;
 
 /// Carries out the change; returns the service as the call answered, or `None` if no call was needed.
+/// `before` is the service as it was.
 ///
 /// # Errors
 /// The call failed.
+#[expect(clippy::too_many_arguments, reason = "each is what another step made")]
 pub async fn apply(
     aws: &Aws,
     cluster: &str,
     wanted: &config::service::Service,
+    before: Option<&Service>,
     change: &Change,
     registered: &Registered,
     network: &Network,
@@ -38,7 +43,7 @@ pub async fn apply(
             "created".to_owned(),
         ),
         Change::Update(changes) => {
-            let service = update(aws, cluster, &wanted.name, changes, registered, network).await?;
+            let service = update(aws, cluster, &wanted.name, before, changes, registered, network).await?;
             tag(aws, &service, &changes.tags).await?;
             (Some(service), Done::Changed, format!("updated: {}", changes.words()))
         }
@@ -65,6 +70,8 @@ async fn create(
         .create_service()
         .cluster(cluster)
         .service_name(&wanted.name)
+        // An answer that is lost is asked for again, not a second service.
+        .client_token(token())
         .task_definition(&registered.arn)
         .desired_count(wanted.desired_count.map_or(1, count))
         .launch_type(LaunchType::Fargate)
@@ -109,6 +116,7 @@ async fn update(
     aws: &Aws,
     cluster: &str,
     name: &str,
+    before: Option<&Service>,
     changes: &Changes,
     registered: &Registered,
     network: &Network,
@@ -126,8 +134,14 @@ async fn update(
         .set_deployment_configuration(changes.deployment.clone())
         .set_health_check_grace_period_seconds(changes.grace_period)
         .set_force_new_deployment(changes.force.then_some(true));
-    let answer = call.send().await.map_err(|error| fault("ecs:UpdateService", name, error))?;
-    answer.service().cloned().ok_or_else(|| bug("UpdateService answered without a service"))
+    once::update(aws, cluster, name, before, call).await
+}
+
+/// 32 characters that no other call has.
+/// Source: Amazon ECS API Reference, "Ensuring idempotency": at most 36 ASCII characters.
+fn token() -> String {
+    let random = || std::hash::RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", random(), random())
 }
 
 async fn tag(aws: &Aws, service: &Service, tags: &[(String, String)]) -> Result<()> {

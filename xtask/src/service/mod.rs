@@ -2,6 +2,8 @@
 
 mod call;
 mod decide;
+mod once;
 
 pub use call::apply;
 pub use decide::{Change, Changes, Conflict, decide};
+pub use once::update;

@@ -5,11 +5,13 @@
 mod bad_input;
 mod commands;
 mod deploy;
+mod faults;
 mod file;
 mod interrupt;
 mod load;
 mod matrix;
 mod moments;
+mod proxy;
 mod recovery;
 mod support;
 mod target_group;
