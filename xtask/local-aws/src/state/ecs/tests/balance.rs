@@ -164,6 +164,7 @@ fn a_deleted_service_leaves_no_target() {
     assert!(world.ecs.uses_target_group(ARN));
     world.ecs.delete_service("c", "s", true).expect("it is deleted");
     world.until("deleted", |s| s["status"] == "INACTIVE");
+    world.rounds(5);
     assert_eq!(states(&world), []);
     assert!(world.ecs.tasks_of("c", "s").all(|task| task.last == Last::Stopped));
     assert!(!world.ecs.uses_target_group(ARN));
