@@ -41,6 +41,8 @@ pub(super) fn death(task: &Task) -> Option<Death> {
 /// stopped, and end well, or by SIGTERM or SIGKILL.
 pub(super) fn rank(code: i32, reason: Option<&str>) -> u8 {
     match code {
+        // It waited for the one that did.
+        _ if reason.is_some_and(|reason| reason.contains("container ordering dependency")) => 3,
         _ if reason.is_some() => 0, // such as `OutOfMemoryError`, with SIGKILL
         0 => 1,
         137 | 143 => 2,

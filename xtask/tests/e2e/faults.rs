@@ -26,22 +26,6 @@ const PROMPTLY: Duration = Duration::from_secs(3);
 /// A rollout that goes on until somebody ends it: its tasks run, and never become healthy.
 const UNDECIDED: &str = "health-check = { command = [\"CMD\", \"/nothing\"], start-period = 120 }";
 
-/// A server that answers with what `V` says, so that a new revision needs no build.
-const SERVER: &str = r#"
-use std::io::{Read, Write};
-
-fn main() {
-    let listener = std::net::TcpListener::bind(("0.0.0.0", PORT)).expect("the port is free");
-    let body = std::env::var("V").unwrap_or_default();
-    for stream in listener.incoming() {
-        let Ok(mut stream) = stream else { continue };
-        let _ = stream.read(&mut [0; 4096]);
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
-        let _ = stream.write_all((head + &body).as_bytes());
-    }
-}
-"#;
-
 /// A workspace, its control plane, and the proxy before it.
 struct Scene {
     workspace: Workspace,
@@ -54,9 +38,6 @@ impl Scene {
     /// With nothing deployed.
     fn empty(test: &str) -> Self {
         let workspace = Workspace::new(test);
-        let text = std::fs::read_to_string(workspace.path("deploy.toml")).expect("it is there");
-        let port = text.split("port = ").nth(1).and_then(|rest| rest.split(',').next()).expect("a port");
-        workspace.write("src/main.rs", &SERVER.replace("PORT", port));
         let started = workspace.run(&["local", "start"]);
         let endpoint = started.outcome["result"]["endpoint"].as_str().expect("an endpoint").to_owned();
         let proxy = Proxy::before(&endpoint);
@@ -90,7 +71,12 @@ impl Scene {
 
     /// What the next deploy brings, with more keys of the container.
     fn version(&self, version: &str, container: &str) {
-        self.workspace.config(&format!("environment = {{ V = \"{version}\" }}\n{container}"));
+        self.workspace.change(|file| {
+            file.version = version.to_owned();
+            // Its tasks stop when their time is up, not before: a rollout takes a moment.
+            file.command(&["stubborn"]);
+            file.container.push_str(&format!("\n{container}"));
+        });
     }
 
     /// The program, with keys that do not expire.

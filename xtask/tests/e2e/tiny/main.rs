@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 static TERMINATED: AtomicBool = AtomicBool::new(false);
+static STUBBORN: AtomicBool = AtomicBool::new(false);
 /// Connections that are open.
 static OPEN: AtomicUsize = AtomicUsize::new(0);
 
@@ -34,6 +35,8 @@ fn main() {
             // A health check's command.
             "check" => exit(check()),
             "idle" => idle(),
+            // Does not stop when it is told to.
+            "stubborn" => STUBBORN.store(true, Ordering::SeqCst),
             other => panic!("no such step: {other}"),
         }
     }
@@ -125,7 +128,7 @@ fn idle() {
     let mut quiet = 0;
     while quiet < 5 {
         std::thread::sleep(Duration::from_millis(20));
-        let done = TERMINATED.load(Ordering::SeqCst) && OPEN.load(Ordering::SeqCst) == 0;
+        let done = !STUBBORN.load(Ordering::SeqCst) && TERMINATED.load(Ordering::SeqCst) && OPEN.load(Ordering::SeqCst) == 0;
         quiet = if done { quiet + 1 } else { 0 };
     }
     exit(0);
