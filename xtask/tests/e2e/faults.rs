@@ -198,7 +198,7 @@ impl Process {
     }
 
     fn see(&mut self, (at, event): (Instant, Value)) {
-        if event["event"] == "progress" && event["step"]["phase"] == "rollout" {
+        if event["event"] == "rollout" {
             self.moved = Some(at);
         }
         self.seen.push(event);

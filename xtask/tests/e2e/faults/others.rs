@@ -55,7 +55,7 @@ impl Scene {
     pub(super) fn undecided(&self, version: &str) -> Process {
         self.version(version, UNDECIDED);
         let mut run = self.start(&["deploy"]);
-        run.until("it moves", |event| event["event"] == "progress" && event["step"]["phase"] == "rollout");
+        run.until("it moves", |event| event["event"] == "rollout");
         run
     }
 
