@@ -24,6 +24,10 @@ pub(super) struct FakeEngine {
     lists: Arc<tokio::sync::Mutex<()>>,
     /// A pull takes this.
     pulls: Arc<tokio::sync::Mutex<()>>,
+    /// Making a holder takes this.
+    holders: Arc<tokio::sync::Mutex<()>>,
+    /// Told when a holder is asked for.
+    asked: tokio::sync::Notify,
     /// Published for every port: a listener of the test's.
     backend: std::net::SocketAddr,
 }
@@ -36,6 +40,8 @@ impl FakeEngine {
             events: broadcast::channel(100).0,
             lists: Arc::default(),
             pulls: Arc::default(),
+            holders: Arc::default(),
+            asked: tokio::sync::Notify::new(),
             backend,
         })
     }
@@ -48,6 +54,16 @@ impl FakeEngine {
     /// No pull ends until this is dropped.
     pub(super) async fn hold_pulls(&self) -> OwnedMutexGuard<()> {
         Arc::clone(&self.pulls).lock_owned().await
+    }
+
+    /// No holder is made until this is dropped.
+    pub(super) async fn hold_holders(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.holders).lock_owned().await
+    }
+
+    /// Returns once a holder was asked for.
+    pub(super) async fn holder_is_asked_for(&self) {
+        self.asked.notified().await;
     }
 
     /// What is there, holders included.
@@ -111,6 +127,8 @@ impl Engine for FakeEngine {
     }
 
     async fn start_holder(&self, spec: &HolderSpec) -> Result<Holder, EngineError> {
+        self.asked.notify_one();
+        let _free = self.holders.lock().await;
         let id = self.insert(&spec.task_id, None, &format!("{}/", spec.task_id));
         Ok(Holder { id, published: spec.ports.iter().map(|p| (*p, self.backend)).collect() })
     }

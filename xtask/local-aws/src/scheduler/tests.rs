@@ -185,6 +185,27 @@ async fn a_slow_pull_does_not_keep_a_task_from_stopping() -> Outcome {
 }
 
 #[tokio::test]
+async fn what_is_being_made_in_the_end_is_known_of() -> Outcome {
+    let (dir, _listener, engine, logs) = world().await?;
+    let free = engine.hold_holders().await;
+    let plane = Plane::start(dir.path(), &engine, &logs)?;
+    plane.create(&web(), 1)?;
+    engine.holder_is_asked_for().await;
+    let cloud = plane.cloud.clone();
+    let made_late = async {
+        for _ in 0..100 {
+            tokio::task::yield_now().await; // the loop gets to know that it is to end
+        }
+        drop(free);
+    };
+    let (stopped, ()) = tokio::join!(plane.stop(), made_late);
+    stopped?;
+    assert_eq!(engine.observed().len(), 1);
+    assert!(cloud.ecs().tasks.values().all(|t| t.holder.is_some()), "so that it can be removed");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_slow_list_holds_nothing_up() -> Outcome {
     let (dir, _listener, engine, logs) = world().await?;
     let free = engine.hold_lists().await;
