@@ -4,12 +4,14 @@
 //! *service deployment* is the record of one rollout, with an ARN. Ours is found once, by
 //! [`find`], and then followed by its ARN: "the service is stable" is not "mine is deployed".
 
+mod api;
 mod card;
 mod cause;
 mod crash;
 mod evidence;
 mod failure;
 mod find;
+mod follow;
 mod guard;
 mod halt;
 mod look;
@@ -24,6 +26,6 @@ mod watch;
 
 pub use crash::crashes;
 pub use find::known;
-pub use start::{Start, start};
+pub use start::{Start, primary, start};
 pub use until::Until;
 pub use watch::{Watch, Watched, watch};

@@ -1,17 +1,15 @@
-//! The loop that feeds snapshots to the verdict.
+//! Watches a rollout, and tells of it.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::api::Live;
 use super::failure::failed;
-use super::guard::{Guard, Guarded};
-use super::halt::Halt;
-use super::look::Looker;
-use super::pace::Pace;
+use super::follow::{End, How, follow};
 use super::snapshot::{self, Service, Snapshot};
 use super::start::Start;
-use super::until::{Serving, Until};
-use super::verdict::{Goal, Verdict, judge};
+use super::until::Until;
+use super::verdict::Goal;
 use crate::aws::Aws;
 use crate::error::{Error, Result};
 use crate::event::{Done, Events, Phase, Running};
@@ -75,55 +73,15 @@ pub struct Watched {
 /// the user interrupted, or a call failed for longer than its retries last.
 pub async fn watch(aws: &Aws, watch: &Watch<'_>, events: &Events) -> Result<Watched> {
     let step = events.start(Phase::Rollout, watch.service);
-    let began = Instant::now();
-    let mut looker = Looker::new(watch);
-    let mut pace = Pace::default();
     let mut teller = Teller { told: None };
-    let mut guard = Guard::new();
-    let (mut halt, mut serving) = (Halt::default(), Serving::default());
-    loop {
-        let snapshot = looker.look(aws, watch, events).await.map_err(lost_sight)?;
-        if teller.tell(&looker.goal, &snapshot, &step) {
-            pace.moved(began.elapsed());
-        }
-        let verdict = match guard.check(aws, watch, &looker, &snapshot).await.map_err(lost_sight)? {
-            Guarded::CannotStop(cause) => {
-                return Err(failed(aws, watch, Verdict::Failed(cause), &looker.goal, &snapshot, events).await);
-            }
-            Guarded::Stopped(cause) => {
-                events.warn(format!("{cause}: the rollout is stopped and rolled back"));
-                Verdict::Continue
-            }
-            Guarded::Nothing => judge(&looker.goal, &snapshot).because(guard.cause()),
-        };
-        if watch.interrupts.rolls_back() {
-            halt.ask(aws, &looker, events).await.map_err(lost_sight)?;
-        }
-        let now = began.elapsed();
-        let ended = now >= watch.timeout || pace.holds(&verdict, now) || halt.ends(&verdict);
-        match verdict {
-            verdict if halt.wanted() && (ended || verdict == Verdict::Succeeded) => {
-                return Err(halt.outcome(watch, &verdict, &looker.goal, &snapshot));
-            }
-            Verdict::Succeeded => return Ok(succeeded(watch, &snapshot, step)),
-            verdict if ended => {
-                return Err(failed(aws, watch, verdict, &looker.goal, &snapshot, events).await);
-            }
-            Verdict::Continue
-                if watch.until == Until::Serving && serving.settled(&looker.goal, &snapshot, now) =>
-            {
-                return Ok(serves(watch, &snapshot, step, events));
-            }
-            _ => pause(&watch.interrupts, &halt, pace.pause(now, looker.calls)).await,
-        }
-    }
-}
-
-/// An interruption is not kept waiting.
-async fn pause(interrupts: &Interrupts, halt: &Halt, pause: Duration) {
-    tokio::select! {
-        () = tokio::time::sleep(pause) => {}
-        () = interrupts.roll_back(), if !halt.wanted() => {}
+    let api = Live::new(aws, watch);
+    let followed = follow(&api, watch, events, |goal, snapshot| teller.tell(goal, snapshot, &step));
+    let End { how, goal, snapshot } = followed.await.map_err(lost_sight)?;
+    match how {
+        How::Succeeded => Ok(succeeded(watch, &snapshot, step)),
+        How::Serves => Ok(serves(watch, &snapshot, step, events)),
+        How::Interrupted(halt, verdict) => Err(halt.outcome(watch, &verdict, &goal, &snapshot)),
+        How::Failed(verdict) => Err(failed(aws, watch, verdict, &goal, &snapshot, events).await),
     }
 }
 
@@ -138,16 +96,13 @@ struct Teller {
 }
 
 impl Teller {
-    /// Whether there was something to say.
-    fn tell(&mut self, goal: &Goal, snapshot: &Snapshot, step: &Running) -> bool {
-        let Some(service) = &snapshot.service else { return false };
+    fn tell(&mut self, goal: &Goal, snapshot: &Snapshot, step: &Running) {
+        let Some(service) = &snapshot.service else { return };
         let text = progress(goal, service, snapshot.record.as_ref());
-        let news = self.told.as_ref() != Some(&text);
-        if news {
+        if self.told.as_ref() != Some(&text) {
             step.progress(text.as_str());
             self.told = Some(text);
         }
-        news
     }
 }
 
