@@ -95,11 +95,12 @@ impl Run<'_> {
         let decided = service::decide(wanted, current, reuse, network, force, conflict);
         match (decided, current) {
             (Err(error), Some(current)) if error.kind == Kind::Conflict => {
-                let definition = current.service.task_definition().unwrap_or_default();
-                if !rollout::crashes(self.aws, self.cluster, &wanted.name, definition).await {
+                let primary = rollout::primary(&current.service);
+                let Some(primary) = primary else { return Err(error) };
+                if !rollout::crashes(self.aws, self.cluster, &wanted.name, primary).await {
                     return Err(error);
                 }
-                let definition = register::short(definition);
+                let definition = register::short(primary.task_definition().unwrap_or_default());
                 self.events
                     .note(format!("the rollout of {definition} in progress only crashes: it is superseded"));
                 service::decide(wanted, Some(current), reuse, network, force, Conflict::Supersede)

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types::{CreatedAt, ServiceDeploymentBrief};
 
+use super::api::Api;
 use crate::aws::{Aws, fault};
 use crate::error::Result;
 
@@ -30,48 +31,41 @@ pub async fn known(aws: &Aws, cluster: &str, service: &str) -> Result<Option<BTr
 }
 
 /// How far apart AWS may write the creation of a deployment and of its record, in milliseconds.
-pub(super) const SLACK_MS: i64 = 60_000;
+const SLACK_MS: i64 = 60_000;
 
-/// The ARN of the service deployment that is not known from before and whose target runs
-/// `definition`. `created_ms` is when the deployment was created, by AWS's clock.
+/// The ARN of the service deployment that is not known from before and whose target runs our
+/// definition. `created_ms` is when the deployment was created, by AWS's clock.
 /// The outer `None` says that reading them is denied, the inner one that ours is not listed yet.
 ///
 /// # Errors
 /// A call failed for another reason.
 pub(super) async fn ours(
-    aws: &Aws,
-    cluster: &str,
-    service: &str,
+    api: &impl Api,
     before: &BTreeSet<String>,
-    definition: &str,
     created_ms: i64,
 ) -> Result<Option<Option<String>>> {
-    let since = CreatedAt::builder().after(DateTime::from_millis(created_ms - SLACK_MS)).build();
-    let Some(mut listed) = list(aws, cluster, service, Some(since)).await? else { return Ok(None) };
+    let Some(mut listed) = api.listed(created_ms - SLACK_MS).await? else { return Ok(None) };
     listed.retain(|one| !before.contains(&one.arn));
-    let Some(running) = revisions_of(aws, &listed, definition).await? else { return Ok(None) };
+    let Some(running) = api.running(&listed).await? else { return Ok(None) };
     Ok(Some(choose(&listed, &running, created_ms).map(|one| one.arn.clone())))
 }
 
 /// Ours is the one that runs our definition and was created when our deployment was: a retried
 /// call, or another client, may have started one of the same definition before or after it.
-pub(super) fn choose<'l>(
-    listed: &'l [Listed],
-    running: &BTreeSet<String>,
-    created_ms: i64,
-) -> Option<&'l Listed> {
+fn choose<'l>(listed: &'l [Listed], running: &BTreeSet<String>, created_ms: i64) -> Option<&'l Listed> {
     let candidates = listed.iter().filter(|one| running.contains(&one.revision));
     candidates.min_by_key(|one| (one.created_ms - created_ms).abs())
 }
 
 /// All pages: the API says nothing of an order. `None` if it is denied.
 /// Source: Amazon ECS API Reference, ListServiceDeployments (at most 100 a page, kept for 90 days).
-async fn list(
+pub(super) async fn list(
     aws: &Aws,
     cluster: &str,
     service: &str,
-    created: Option<CreatedAt>,
+    after_ms: Option<i64>,
 ) -> Result<Option<Vec<Listed>>> {
+    let created = after_ms.map(|after| CreatedAt::builder().after(DateTime::from_millis(after)).build());
     let mut found = Vec::new();
     let mut next = None;
     loop {
@@ -101,7 +95,11 @@ fn listed(brief: &ServiceDeploymentBrief) -> Option<Listed> {
 }
 
 /// Those of the target revisions that run `definition`; `None` if it is denied.
-async fn revisions_of(aws: &Aws, listed: &[Listed], definition: &str) -> Result<Option<BTreeSet<String>>> {
+pub(super) async fn revisions_of(
+    aws: &Aws,
+    listed: &[Listed],
+    definition: &str,
+) -> Result<Option<BTreeSet<String>>> {
     let mut running = BTreeSet::new();
     // Source: Amazon ECS API Reference, DescribeServiceRevisions: at most 20 a call.
     for page in listed.chunks(20) {

@@ -1,109 +1,108 @@
 //! Stops a rollout whose tasks only crash, instead of waiting for a breaker that does not see it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use aws_sdk_ecs::types::{StopServiceDeploymentStopType, Task};
-use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
-
-use super::crash::{self, Death};
+use super::api::{Api, Stopped};
+use super::crash::{self, Death, Ended};
 use super::look::Looker;
-use super::snapshot::Snapshot;
-use super::{Watch, evidence};
-use crate::aws::{Aws, fault};
+use super::snapshot::{Deployment, Snapshot};
+use super::verdict::{Goal, Verdict};
 use crate::error::Result;
+use crate::event::Events;
 
-/// Between two looks at the stopped tasks.
-const PAUSE: Duration = Duration::from_millis(1500);
-/// Such a look lists the tasks and describes them.
-const CALLS: u32 = 2;
+/// Between two looks at the stopped tasks, while things move and while they do not: such a look is two
+/// calls more, and a task that dies moves the counts.
+const BUSY: Duration = Duration::from_millis(1500);
+const IDLE: Duration = Duration::from_secs(8);
 
 /// Watches the tasks of one rollout.
+#[derive(Debug, Default)]
 pub(super) struct Guard {
-    looked: Option<Instant>,
-    /// What was found, once the rollout has been asked to stop.
-    cause: Option<String>,
-    /// How many calls the last check took to read tasks.
-    pub(super) calls: u32,
-    /// The stopped tasks that it found last.
-    pub(super) seen: Vec<Task>,
+    looked: Option<Duration>,
+    loops: Option<Loop>,
 }
 
-/// What the guard did.
-pub(super) enum Guarded {
-    /// Nothing.
-    Nothing,
-    /// It has asked ECS to stop the rollout and roll back.
-    Stopped(String),
-    /// The tasks only crash, and the rollout cannot be stopped.
-    CannotStop(String),
+/// A crash loop that was found.
+#[derive(Debug)]
+struct Loop {
+    cause: String,
+    /// What ECS says to being asked to stop the rollout; `None`: there is nothing to ask about.
+    answer: Option<Stopped>,
 }
 
 impl Guard {
-    /// A rollout that has just begun has nothing to look at yet.
-    pub(super) fn new() -> Self {
-        Self { looked: Some(Instant::now()), cause: None, calls: 0, seen: Vec::new() }
-    }
-
-    /// Why the rollout was stopped, if it was.
-    pub(super) fn cause(&self) -> Option<&str> {
-        self.cause.as_deref()
-    }
-
     /// Looks at the stopped tasks now and then, and stops the rollout if they die alike too often.
+    ///
+    /// # Errors
+    /// The call that stops it failed for longer than its retries last.
     pub(super) async fn check(
         &mut self,
-        aws: &Aws,
-        watch: &Watch<'_>,
-        looker: &Looker,
-        snapshot: &Snapshot,
-    ) -> Result<Guarded> {
-        self.calls = 0;
-        let due = self.looked.is_none_or(|at| at.elapsed() >= PAUSE);
-        let (Some(limit), None, true) = (watch.crash_limit, &self.cause, due) else {
-            return Ok(Guarded::Nothing);
+        api: &impl Api,
+        limit: u32,
+        moving: bool,
+        (looker, snapshot): (&Looker, &Snapshot),
+        events: &Events,
+    ) -> Result<()> {
+        let pause = if moving { BUSY } else { IDLE };
+        let Some(ours) = unfinished(looker, snapshot).filter(|_| self.is_due(pause, api.now())) else {
+            return Ok(());
         };
-        let Some(ours) = looker.own_deployment(snapshot).filter(|ours| ours.running < ours.desired) else {
-            return Ok(Guarded::Nothing);
+        self.looked = Some(api.now());
+        let tasks = api.stopped().await.unwrap_or_default();
+        let Some(cause) = cause(&tasks, ours, limit) else { return Ok(()) };
+        let answer = match looker.pinned() {
+            Some(arn) => Some(api.stop(arn).await?),
+            None => None,
         };
-        (self.looked, self.calls) = (Some(Instant::now()), CALLS);
-        let tasks = evidence::stopped(aws, watch.cluster, watch.service, &watch.registered.arn).await;
-        // An earlier rollout of the same definition has left stopped tasks too: each task says
-        // which deployment started it.
-        let mut tasks = tasks.unwrap_or_default();
-        tasks.retain(|task| task.started_by() == Some(ours.id.as_str()));
-        self.seen.clone_from(&tasks);
-        let Some((death, count)) = crash::looping(&tasks, ours.desired, limit) else {
-            return Ok(Guarded::Nothing);
-        };
-        let cause = words(&death, count);
-        self.cause = Some(cause.clone());
-        let Some(arn) = looker.pinned() else { return Ok(Guarded::CannotStop(cause)) };
-        Ok(match stop(aws, arn).await? {
-            Stopped::Yes => Guarded::Stopped(cause),
-            Stopped::Refused(_) => Guarded::CannotStop(cause),
-        })
-    }
-}
-
-/// What ECS says to being asked to stop a rollout.
-pub(super) enum Stopped {
-    /// It stops it, and rolls back.
-    Yes,
-    /// It cannot; in AWS's words.
-    Refused(String),
-}
-
-/// Asks ECS to stop the rollout and roll back.
-pub(super) async fn stop(aws: &Aws, arn: &str) -> Result<Stopped> {
-    let call = aws.ecs.stop_service_deployment().service_deployment_arn(arn);
-    match call.stop_type(StopServiceDeploymentStopType::Rollback).send().await {
-        Ok(_) => Ok(Stopped::Yes),
-        Err(error) if fault::refused(&error) => {
-            let reason = error.message().or(error.code()).unwrap_or("no reason given");
-            Ok(Stopped::Refused(reason.to_owned()))
+        if answer == Some(Stopped::Yes) {
+            events.warn(format!("{cause}: the rollout is stopped and rolled back"));
         }
-        Err(error) => Err(fault("ecs:StopServiceDeployment", arn, error)),
+        self.loops = Some(Loop { cause, answer });
+        Ok(())
     }
+
+    fn is_due(&self, pause: Duration, now: Duration) -> bool {
+        self.loops.is_none() && self.looked.is_none_or(|at| now.saturating_sub(at) >= pause)
+    }
+
+    /// What the verdict is, with what is known of the tasks: a rollout that only crashes and cannot be
+    /// stopped has failed.
+    pub(super) fn judge(&self, verdict: Verdict, looker: &Looker, snapshot: &Snapshot) -> Verdict {
+        let Some(Loop { cause, answer }) = &self.loops else { return verdict };
+        let goes_on = verdict == Verdict::Continue && unfinished(looker, snapshot).is_some();
+        match answer {
+            // There is something to go back to, so it may have ended meanwhile: the reads are old.
+            Some(Stopped::Refused(_)) if goes_on && has_previous(&looker.goal) => {
+                Verdict::Doubtful(cause.clone())
+            }
+            Some(Stopped::Refused(_) | Stopped::Denied(_)) | None if goes_on => {
+                Verdict::Failed(cause.clone())
+            }
+            _ => verdict.because(Some(cause)),
+        }
+    }
+}
+
+/// Our deployment, if it is in progress and lacks tasks. While the service deployment is searched for,
+/// there is nothing yet that could be stopped.
+fn unfinished<'s>(looker: &Looker, snapshot: &'s Snapshot) -> Option<&'s Deployment> {
+    let ours = looker.own_deployment(snapshot).filter(|_| !looker.searching())?;
+    let record = snapshot.record.as_ref().map(|record| record.status.as_str());
+    let in_progress = ours.rollout_state == "IN_PROGRESS"
+        && record.is_none_or(|status| matches!(status, "PENDING" | "IN_PROGRESS"));
+    (in_progress && ours.running < ours.desired).then_some(ours)
+}
+
+fn has_previous(goal: &Goal) -> bool {
+    matches!(goal, Goal::Deployment { previous, .. } if !previous.is_empty())
+}
+
+/// Why the deployment is to be stopped, in words. An earlier rollout of the same definition has left
+/// stopped tasks too: each task says which deployment started it.
+fn cause(tasks: &[Ended], ours: &Deployment, limit: u32) -> Option<String> {
+    let own = tasks.iter().filter(|task| task.started_by == ours.id);
+    let (death, count) = crash::looping(own, ours.desired, limit)?;
+    Some(words(&death, count))
 }
 
 fn words(death: &Death, count: usize) -> String {

@@ -1,12 +1,11 @@
 //! The user has interrupted and wants the rollout rolled back.
 
 use super::Watch;
+use super::api::{Api, Stopped};
 use super::failure::serves;
-use super::guard::{Stopped, stop};
 use super::look::Looker;
 use super::snapshot::Snapshot;
 use super::verdict::{Goal, Verdict};
-use crate::aws::Aws;
 use crate::error::{Error, Kind, Result};
 use crate::event::Events;
 
@@ -27,7 +26,7 @@ impl Halt {
     ///
     /// # Errors
     /// The call failed, and not because ECS refused it.
-    pub(super) async fn ask(&mut self, aws: &Aws, looker: &Looker, events: &Events) -> Result<()> {
+    pub(super) async fn ask(&mut self, api: &impl Api, looker: &Looker, events: &Events) -> Result<()> {
         if !matches!(self, Self::Unwanted) {
             return Ok(());
         }
@@ -38,12 +37,12 @@ impl Halt {
             }
             (_, None) => return Ok(()),
             (_, Some(arn)) => {
-                match stop(aws, arn).await? {
+                match api.stop(arn).await? {
                     Stopped::Yes => {
                         events.note("interrupted: the rollout is stopped and rolled back; Ctrl-C again leaves it to ECS");
                         Self::Asked
                     }
-                    Stopped::Refused(reason) => Self::Refused(reason),
+                    Stopped::Denied(reason) | Stopped::Refused(reason) => Self::Refused(reason),
                 }
             }
         };

@@ -1,28 +1,25 @@
 //! One look at the rollout: the calls, and what has to be remembered between them.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::api::Api;
 use super::snapshot::{self, Record, Service, Snapshot};
 use super::start::Start;
 use super::verdict::Goal;
 use super::{Watch, find};
-use crate::aws::{Aws, fault};
 use crate::error::Result;
 use crate::event::Events;
 
 /// How long our service deployment may be missing from the list before we do without it.
-pub(super) const RECORD_PATIENCE: Duration = Duration::from_secs(30);
+const RECORD_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is remembered between looks.
 pub(super) struct Looker {
     pub(super) goal: Goal,
     pinned: Option<String>,
     before: BTreeSet<String>,
-    began: Instant,
-    last_seen: Instant,
-    /// How many calls the last look took, at most.
-    pub(super) calls: u32,
+    last_seen: Duration,
 }
 
 impl Looker {
@@ -45,12 +42,17 @@ impl Looker {
             Start::InPlace { desired } => (Goal::InPlace { task_definition, desired: *desired }, None),
         };
         let before = watch.before.clone().unwrap_or_default();
-        Self { goal, pinned, before, began: Instant::now(), last_seen: Instant::now(), calls: 0 }
+        Self { goal, pinned, before, last_seen: Duration::ZERO }
     }
 
     /// ARN of our service deployment, once it is found.
     pub(super) fn pinned(&self) -> Option<&str> {
         self.pinned.as_deref()
+    }
+
+    /// Whether our service deployment may yet be found.
+    pub(super) fn searching(&self) -> bool {
+        self.pinned.is_none() && matches!(self.goal, Goal::Deployment { records: true, .. })
     }
 
     /// Our deployment, in the service's list.
@@ -60,22 +62,15 @@ impl Looker {
     }
 
     /// Reads service and service deployment at once.
-    pub(super) async fn look(&mut self, aws: &Aws, watch: &Watch<'_>, events: &Events) -> Result<Snapshot> {
-        let searching = self.pinned.is_none();
-        let (service, record) = tokio::try_join!(service(aws, watch), self.record(aws, watch))?;
-        self.calls = match record {
-            Reading::NotNeeded => 1,
-            // List, revisions, and the record that was found.
-            _ if searching => 4,
-            _ => 2,
-        };
+    pub(super) async fn look(&mut self, api: &impl Api, events: &Events) -> Result<Snapshot> {
+        let (service, record) = tokio::try_join!(api.service(), self.record(api))?;
         let record = match record {
             Reading::Read(arn, record) => {
                 self.pinned = Some(arn);
                 record
             }
             Reading::NotYet => {
-                if self.began.elapsed() > RECORD_PATIENCE {
+                if api.now() > RECORD_PATIENCE {
                     self.without_records("it is not listed", events);
                 }
                 None
@@ -86,8 +81,8 @@ impl Looker {
             }
             Reading::NotNeeded => None,
         };
-        self.note_sight(service.as_ref());
-        Ok(Snapshot { service, record, absent: self.last_seen.elapsed() })
+        self.note_sight(service.as_ref(), api.now());
+        Ok(Snapshot { service, record, absent: api.now().saturating_sub(self.last_seen) })
     }
 
     fn without_records(&mut self, why: &str, events: &Events) {
@@ -100,36 +95,30 @@ impl Looker {
     }
 
     /// A deployment that was in the service's list once and is not any more has ended.
-    fn note_sight(&mut self, service: Option<&Service>) {
+    fn note_sight(&mut self, service: Option<&Service>, now: Duration) {
         let Some(service) = service else { return };
-        self.last_seen = Instant::now();
+        self.last_seen = now;
         if let Goal::Deployment { id, seen, .. } = &mut self.goal {
             *seen |= service.deployments.iter().any(|one| one.id == *id);
         }
     }
 
-    async fn record(&self, aws: &Aws, watch: &Watch<'_>) -> Result<Reading> {
+    async fn record(&self, api: &impl Api) -> Result<Reading> {
         let Goal::Deployment { records: true, created_ms, .. } = self.goal else {
             return Ok(Reading::NotNeeded);
         };
         let arn = match &self.pinned {
             Some(arn) => arn.clone(),
-            None => {
-                let definition = &watch.registered.arn;
-                match find::ours(aws, watch.cluster, watch.service, &self.before, definition, created_ms)
-                    .await?
-                {
-                    Some(Some(arn)) => arn,
-                    Some(None) => return Ok(Reading::NotYet),
-                    None => return Ok(Reading::Denied),
-                }
-            }
+            None => match find::ours(api, &self.before, created_ms).await? {
+                Some(Some(arn)) => arn,
+                Some(None) => return Ok(Reading::NotYet),
+                None => return Ok(Reading::Denied),
+            },
         };
-        match aws.ecs.describe_service_deployments().service_deployment_arns(&arn).send().await {
-            Ok(answer) => Ok(Reading::Read(arn, answer.service_deployments().first().map(snapshot::record))),
-            Err(error) if fault::denied(&error) => Ok(Reading::Denied),
-            Err(error) => Err(fault("ecs:DescribeServiceDeployments", &arn, error)),
-        }
+        Ok(match api.record(&arn).await? {
+            Some(record) => Reading::Read(arn, record),
+            None => Reading::Denied,
+        })
     }
 }
 
@@ -139,10 +128,4 @@ enum Reading {
     NotYet,
     Denied,
     NotNeeded,
-}
-
-async fn service(aws: &Aws, watch: &Watch<'_>) -> Result<Option<Service>> {
-    let answer = aws.ecs.describe_services().cluster(watch.cluster).services(watch.service).send().await;
-    let answer = answer.map_err(|error| fault("ecs:DescribeServices", watch.service, error))?;
-    Ok(answer.services().first().map(snapshot::service))
 }

@@ -5,6 +5,7 @@
 //! [`find`], and then followed by its ARN: "the service is stable" is not "mine is deployed".
 
 mod aftermath;
+mod api;
 mod balanced;
 mod card;
 mod cause;
@@ -13,6 +14,7 @@ mod declared;
 mod evidence;
 mod failure;
 mod find;
+mod follow;
 mod guard;
 mod halt;
 mod look;
@@ -35,6 +37,6 @@ pub(crate) fn card_schema() -> schemars::Schema {
 
 pub use crash::crashes;
 pub use find::known;
-pub use start::{Start, start};
+pub use start::{Start, primary, start};
 pub use until::Until;
 pub use watch::{Watch, Watched, watch};

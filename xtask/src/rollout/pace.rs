@@ -1,10 +1,12 @@
 //! How often to look, and how long a bad verdict has to hold. Pure: time is passed in.
 //!
-//! Four calls a second at most while things move, one a second when not.
+//! Four calls a second at most while things move, one a second when not: every call counts, those of
+//! the guard too.
 
 use std::mem::Discriminant;
 use std::time::Duration;
 
+use super::snapshot::{Record, Service, Snapshot};
 use super::verdict::Verdict;
 
 /// How much of the time one call takes up, while things move and while they do not.
@@ -20,16 +22,30 @@ const STALLED: Duration = Duration::from_millis(2500);
 const DOUBTFUL: Duration = Duration::from_secs(15);
 
 /// Remembers when something moved last, and since when a bad verdict has held.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Pace {
     moved: Duration,
+    seen: Option<(Option<Service>, Option<Record>)>,
     bad: Option<(Discriminant<Verdict>, Duration)>,
 }
 
 impl Pace {
-    /// Something changed.
-    pub(super) fn moved(&mut self, now: Duration) {
-        self.moved = now;
+    /// Notes whether this look showed something else than the one before.
+    pub(super) fn saw(&mut self, snapshot: &Snapshot, now: Duration) {
+        let same = self
+            .seen
+            .as_ref()
+            .is_some_and(|(service, record)| (service, record) == (&snapshot.service, &snapshot.record));
+        if !same {
+            self.seen = Some((snapshot.service.clone(), snapshot.record.clone()));
+            self.moved = now;
+        }
+    }
+
+    /// Whether things move.
+    #[must_use]
+    pub(super) fn moving(&self, now: Duration) -> bool {
+        now.saturating_sub(self.moved) < MOVING
     }
 
     /// How long nothing has moved.
@@ -41,7 +57,7 @@ impl Pace {
     /// How long to wait after a look that took so many calls.
     #[must_use]
     pub(super) fn pause(&self, now: Duration, calls: u32) -> Duration {
-        let each = if self.quiet(now) < MOVING { BUSY } else { IDLE };
+        let each = if self.moving(now) { BUSY } else { IDLE };
         each * calls
     }
 
@@ -61,7 +77,6 @@ impl Pace {
             Some((held, since)) if held == kind => now.saturating_sub(since) >= needed,
             _ => {
                 self.bad = Some((kind, now));
-                self.moved = now;
                 false
             }
         }

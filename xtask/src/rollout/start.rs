@@ -56,7 +56,9 @@ fn other_definition(id: Option<&str>) -> impl Fn(&Deployment) -> Option<String> 
     move |deployment| deployment.task_definition().filter(|_| deployment.id() != id).map(str::to_owned)
 }
 
-fn primary(service: &Service) -> Option<&Deployment> {
+/// The deployment that the service is to run now.
+#[must_use]
+pub fn primary(service: &Service) -> Option<&Deployment> {
     service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"))
 }
 

@@ -1,20 +1,18 @@
-//! The loop that feeds snapshots to the verdict.
+//! Watches a rollout, and tells of it.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::aftermath;
+use super::api::Live;
 use super::failure::failed;
-use super::guard::{Guard, Guarded};
-use super::halt::Halt;
+use super::follow::{Audience, End, How, Moment, follow};
 use super::look::Looker;
-use super::pace::Pace;
 use super::snapshot::Snapshot;
 use super::start::Start;
 use super::tasks::Tasks;
 use super::tell::Teller;
-use super::until::{Serving, Until};
-use super::verdict::{Verdict, judge};
+use super::until::Until;
 use crate::aws::Aws;
 use crate::error::{Error, Result};
 use crate::event::{Done, Events, Phase, Running};
@@ -78,79 +76,51 @@ pub struct Watched {
 /// the user interrupted, or a call failed for longer than its retries last.
 pub async fn watch(aws: &Aws, watch: &Watch<'_>, events: &Events) -> Result<Watched> {
     let step = events.start(Phase::Rollout, watch.service);
-    let began = Instant::now();
-    let mut looker = Looker::new(watch);
-    let mut pace = Pace::default();
-    let (mut teller, mut tasks) = (Teller::default(), Tasks::new(events.tasks_wanted()));
-    let mut guard = Guard::new();
-    let (mut halt, mut serving) = (Halt::default(), Serving::default());
-    loop {
-        let snapshot = looker.look(aws, watch, events).await.map_err(lost_sight)?;
-        let ours = looker.own_deployment(&snapshot);
-        if teller.tell(watch, &looker, &snapshot, &tasks, events) {
-            pace.moved(began.elapsed());
+    let api = Live::new(aws, watch);
+    let tasks = Tasks::new(events.tasks_wanted());
+    let mut viewer = Viewer { api: &api, watch, events, teller: Teller::default(), tasks };
+    let followed = follow(&api, watch, events, &mut viewer).await;
+    let End { how, goal, snapshot } = followed.map_err(lost_sight)?;
+    match how {
+        How::Succeeded => {
+            let watched = succeeded(watch, &snapshot, step);
+            aftermath::tell(aws, watch, &goal, &snapshot, events).await;
+            Ok(watched)
         }
-        let verdict = match guard.check(aws, watch, &looker, &snapshot).await.map_err(lost_sight)? {
-            Guarded::CannotStop(cause) => {
-                return Err(failed(aws, watch, Verdict::Failed(cause), &looker.goal, &snapshot, events).await);
-            }
-            Guarded::Stopped(cause) => {
-                events.warn(format!("{cause}: the rollout is stopped and rolled back"));
-                Verdict::Continue
-            }
-            Guarded::Nothing => judge(&looker.goal, &snapshot).because(guard.cause()),
-        };
-        if watch.interrupts.rolls_back() {
-            halt.ask(aws, &looker, events).await.map_err(lost_sight)?;
-        }
-        let now = began.elapsed();
-        let ended = now >= watch.timeout || pace.holds(&verdict, now) || halt.ends(&verdict);
-        match verdict {
-            verdict if halt.wanted() && (ended || verdict == Verdict::Succeeded) => {
-                return Err(halt.outcome(watch, &verdict, &looker.goal, &snapshot));
-            }
-            Verdict::Succeeded => {
-                let watched = succeeded(watch, &snapshot, step);
-                aftermath::tell(aws, watch, &looker.goal, &snapshot, events).await;
-                return Ok(watched);
-            }
-            verdict if ended => {
-                return Err(failed(aws, watch, verdict, &looker.goal, &snapshot, events).await);
-            }
-            Verdict::Continue
-                if watch.until == Until::Serving && serving.settled(&looker.goal, &snapshot, now) =>
-            {
-                return Ok(serves(watch, &snapshot, step, events));
-            }
-            _ => {
-                let mut calls = looker.calls + guard.calls;
-                if let Some(ours) = ours {
-                    tasks.learn(&ours.id, &guard.seen);
-                    // No look waits for more than these two calls: a verdict may depend on it.
-                    if calls <= 2 && tasks.due(ours, pace.quiet(now), now) {
-                        calls += tasks.look(aws, watch.cluster, ours, now).await;
-                    }
-                    if teller.tell(watch, &looker, &snapshot, &tasks, events) {
-                        pace.moved(now);
-                    }
-                }
-                pause(&watch.interrupts, &halt, pace.pause(now, calls)).await;
-            }
-        }
-    }
-}
-
-/// An interruption is not kept waiting.
-async fn pause(interrupts: &Interrupts, halt: &Halt, pause: Duration) {
-    tokio::select! {
-        () = tokio::time::sleep(pause) => {}
-        () = interrupts.roll_back(), if !halt.wanted() => {}
+        How::Serves => Ok(serves(watch, &snapshot, step, events)),
+        How::Interrupted(halt, verdict) => Err(halt.outcome(watch, &verdict, &goal, &snapshot)),
+        How::Failed(verdict) => Err(failed(aws, watch, verdict, &goal, &snapshot, events).await),
     }
 }
 
 /// Not to see the rollout does not end it.
 fn lost_sight(error: Error) -> Error {
     error.hint("the rollout goes on unwatched: run again to follow it")
+}
+
+/// Shows the rollout to the user: what each look sees, and the tasks, where somebody wants to see them.
+struct Viewer<'a> {
+    api: &'a Live<'a>,
+    watch: &'a Watch<'a>,
+    events: &'a Events,
+    teller: Teller,
+    tasks: Tasks,
+}
+
+impl Audience for Viewer<'_> {
+    fn see(&mut self, looker: &Looker, snapshot: &Snapshot) {
+        self.teller.tell(self.watch, looker, snapshot, &self.tasks, self.events);
+    }
+
+    async fn rest(&mut self, looker: &Looker, snapshot: &Snapshot, moment: Moment) {
+        let Some(ours) = looker.own_deployment(snapshot) else { return };
+        self.api.learned(|stopped| self.tasks.learn(&ours.id, stopped));
+        // No look waits for more than these two calls: a verdict may depend on it.
+        if moment.calls <= 2 && self.tasks.due(ours, moment.quiet, moment.now) {
+            self.api.look(&mut self.tasks, ours, moment.now).await;
+        }
+        self.see(looker, snapshot);
+    }
 }
 
 fn succeeded(watch: &Watch<'_>, snapshot: &Snapshot, step: Running) -> Watched {

@@ -1,33 +1,50 @@
-//! The watching client in virtual time: the loop of [`crate::rollout::watch`] around the same pure parts.
+//! The client's side: [`follow`](crate::rollout::follow), as it is, with calls that are answered from the
+//! simulated control plane in virtual time.
 
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::BTreeSet;
+use std::future::poll_fn;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::cloud::Cloud;
-use super::frame::Frame;
+use super::frame::{Frame, millis};
+use super::laws::Truth;
 use super::rng::Rng;
-use super::scenario::Scenario;
-use crate::rollout::find::{Listed, SLACK_MS, choose};
-use crate::rollout::look::RECORD_PATIENCE;
-use crate::rollout::pace::Pace;
-use crate::rollout::snapshot::{Record, Snapshot};
-use crate::rollout::verdict::{Goal, Verdict, judge};
+use super::run::act;
+use super::scenario::{Deed, Scenario};
+use crate::error::Result;
+use crate::rollout::api::{Api, Stopped};
+use crate::rollout::crash::Ended;
+use crate::rollout::find::Listed;
+use crate::rollout::snapshot::{Record, Service, Snapshot};
 
-/// A client.
-pub(super) struct Client<'a> {
-    pub(super) goal: Goal,
-    /// ARN of our definition.
-    pub(super) definition: String,
-    pub(super) before: Option<BTreeSet<String>>,
-    pub(super) scenario: &'a Scenario,
+/// Everything but the client.
+pub(super) struct World<'s> {
+    pub(super) scenario: &'s Scenario,
+    pub(super) cloud: Cloud,
+    pub(super) truth: Truth,
+    /// Of others, the next one last; by the time.
+    pub(super) deeds: Vec<(f64, Deed)>,
     pub(super) rng: Rng,
-    pub(super) began: f64,
-    pub(super) last_seen: f64,
-    pub(super) pinned: Option<String>,
-    pub(super) pace: Pace,
-    pub(super) last: Option<Snapshot>,
-    /// When each call was sent.
-    pub(super) calls: Vec<f64>,
+}
+
+/// The calls of one client, and what is to be known of them.
+pub(super) struct Client<'s> {
+    world: RefCell<World<'s>>,
+    scenario: &'s Scenario,
+    /// ARN of our definition.
+    definition: String,
+    /// When the client began, and when it wants to go on.
+    began: f64,
+    wakes: RefCell<Vec<f64>>,
+    /// When each call was sent, and when things had moved last by then.
+    calls: RefCell<Vec<(f64, f64)>>,
+    asked: Cell<usize>,
+    moved: Cell<f64>,
+    last: RefCell<Option<Snapshot>>,
+    /// When the last look began.
+    looked: Cell<f64>,
 }
 
 /// One call's course.
@@ -36,123 +53,199 @@ struct Call {
     as_of: f64,
     /// When it is there.
     back: f64,
+    /// Whether it took more than one attempt.
+    retried: bool,
 }
 
-impl Client<'_> {
-    /// How long the watch has gone on.
-    fn elapsed(&self, now: f64) -> Duration {
-        Duration::from_secs_f64((now - self.began).max(0.0))
+/// What is left of a client.
+pub(super) struct Left<'s> {
+    pub(super) world: World<'s>,
+    pub(super) calls: Vec<(f64, f64)>,
+    pub(super) looked: f64,
+    pub(super) last: Option<Snapshot>,
+}
+
+impl<'s> Client<'s> {
+    pub(super) fn new(world: World<'s>, definition: String) -> Self {
+        let began = world.cloud.now;
+        Self {
+            scenario: world.scenario,
+            world: RefCell::new(world),
+            definition,
+            began,
+            wakes: RefCell::default(),
+            calls: RefCell::default(),
+            asked: Cell::new(0),
+            moved: Cell::new(began),
+            last: RefCell::default(),
+            looked: Cell::new(began),
+        }
     }
 
-    /// Looks once, which takes time; `each` sees what happens meanwhile. `None`: go on, after a pause.
-    pub(super) fn look(
-        &mut self,
-        cloud: &mut Cloud,
-        each: &mut impl FnMut(&mut Cloud, f64),
-    ) -> Option<Verdict> {
-        let sent = cloud.now;
-        let asked = self.call(sent);
-        each(cloud, asked.back);
-        let service = cloud.seen_at(asked.as_of).service.clone();
-        let record = self.record(cloud, sent, each);
-        self.note(service.as_ref());
-        if service.is_some() {
-            self.last_seen = cloud.now;
+    /// Runs the future to its end; time passes while it waits.
+    pub(super) fn run<T>(&self, future: impl Future<Output = T>) -> T {
+        let mut future = std::pin::pin!(future);
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            if let Poll::Ready(done) = future.as_mut().poll(&mut context) {
+                return done;
+            }
+            let now = self.at();
+            let mut wakes = self.wakes.borrow_mut();
+            wakes.retain(|at| *at > now);
+            let next = wakes.iter().copied().min_by(f64::total_cmp).expect("it waits for something");
+            drop(wakes);
+            self.world().pass(next);
         }
-        let absent = Duration::from_secs_f64(cloud.now - self.last_seen);
-        let snapshot = Snapshot { service, record, absent };
-        self.tell(&snapshot, cloud.now);
-        let verdict = judge(&self.goal, &snapshot);
-        let now = self.elapsed(cloud.now);
-        let timed_out = cloud.now - self.began >= self.scenario.timeout;
-        if verdict == Verdict::Succeeded || timed_out || self.pace.holds(&verdict, now) {
-            return Some(verdict);
+    }
+
+    /// Takes note of what the client is shown.
+    pub(super) fn told(&self, snapshot: &Snapshot) {
+        let mut last = self.last.borrow_mut();
+        let same = |last: &Snapshot| (&last.service, &last.record) == (&snapshot.service, &snapshot.record);
+        if !last.as_ref().is_some_and(same) {
+            self.moved.set(self.at());
         }
-        let spent = self.calls.iter().rev().take_while(|at| **at >= sent).count();
-        let pause = self.pace.pause(now, u32::try_from(spent).unwrap_or(u32::MAX));
-        let next = cloud.now + pause.as_secs_f64();
-        each(cloud, next);
-        cloud.forget_frames();
-        None
+        *last = Some(snapshot.clone());
+    }
+
+    pub(super) fn left(self) -> Left<'s> {
+        Left {
+            world: self.world.into_inner(),
+            calls: self.calls.into_inner(),
+            looked: self.looked.get(),
+            last: self.last.into_inner(),
+        }
+    }
+
+    fn world(&self) -> RefMut<'_, World<'s>> {
+        self.world.borrow_mut()
+    }
+
+    fn at(&self) -> f64 {
+        self.world.borrow().cloud.now
+    }
+
+    async fn until(&self, at: f64) {
+        self.wakes.borrow_mut().push(at);
+        poll_fn(|_| if self.at() >= at { Poll::Ready(()) } else { Poll::Pending }).await;
     }
 
     /// An answer takes its time, longer if the call has to be retried, and may be from before the call.
-    fn call(&mut self, sent: f64) -> Call {
-        self.calls.push(sent);
-        let retried = self.rng.percent(self.scenario.faults);
-        let back = sent + if retried { self.rng.between(0.5, 12.0) } else { self.rng.between(0.01, 0.2) };
-        let stale = if self.rng.percent(50) { self.rng.between(0.0, self.scenario.stale) } else { 0.0 };
-        Call { as_of: self.rng.between(sent, back) - stale, back }
+    fn call(&self) -> Call {
+        let sent = self.at();
+        self.calls.borrow_mut().push((sent, self.moved.get()));
+        let rng = &mut self.world().rng;
+        let retried = rng.percent(self.scenario.faults);
+        let back = sent + if retried { rng.between(0.5, 12.0) } else { rng.between(0.01, 0.2) };
+        let stale = if rng.percent(50) { rng.between(0.0, self.scenario.stale) } else { 0.0 };
+        Call { as_of: rng.between(sent, back) - stale, back, retried }
     }
 
-    fn record(
-        &mut self,
-        cloud: &mut Cloud,
-        sent: f64,
-        each: &mut impl FnMut(&mut Cloud, f64),
-    ) -> Option<Record> {
-        let Goal::Deployment { records: true, created_ms, .. } = self.goal else {
-            return None;
-        };
-        let mut sent = sent;
-        if self.pinned.is_none() {
-            self.pinned = self.find(cloud, sent, created_ms, each);
-            sent = cloud.now;
+    /// Reads; the answer is what `read` finds in the frame.
+    async fn read<T>(&self, read: impl FnOnce(&Frame, f64) -> T) -> T {
+        let call = self.call();
+        self.until(call.back).await;
+        let world = self.world();
+        let frame = world.cloud.seen_at(call.as_of);
+        read(&frame, call.as_of)
+    }
+}
+
+impl World<'_> {
+    /// Lets time pass, with what others do meanwhile.
+    fn pass(&mut self, until: f64) {
+        let truth = &mut self.truth;
+        while let Some((at, deed)) = self.deeds.pop_if(|(at, _)| *at <= until) {
+            self.cloud.advance(at, |ecs, now| truth.watch(ecs, now));
+            act(deed, self.scenario, &mut self.cloud, truth);
         }
-        if self.pinned.is_none() && self.elapsed(cloud.now) > RECORD_PATIENCE {
-            self.do_without_records();
-        }
-        let arn = self.pinned.clone()?;
-        let asked = self.call(sent);
-        each(cloud, asked.back);
-        let frame = cloud.seen_at(asked.as_of);
-        frame.records.iter().find(|(other, _)| *other == arn).map(|(_, record)| record.clone())
+        self.cloud.advance(until, |ecs, now| truth.watch(ecs, now));
+        self.cloud.forget_frames();
     }
 
-    fn do_without_records(&mut self) {
-        if let Goal::Deployment { records, .. } = &mut self.goal {
-            *records = false;
+    /// `StopServiceDeployment`.
+    fn stop(&mut self, arn: &str) -> Stopped {
+        let now = self.cloud.now;
+        match self.cloud.ecs.stop_service_deployment(arn, None, now) {
+            Ok(()) => {
+                self.truth.called_early(self.scenario, &self.cloud);
+                self.cloud.settle();
+                Stopped::Yes
+            }
+            Err(error) => Stopped::Refused(error.to_string()),
         }
     }
+}
 
-    fn find(
-        &mut self,
-        cloud: &mut Cloud,
-        sent: f64,
-        created_ms: i64,
-        each: &mut impl FnMut(&mut Cloud, f64),
-    ) -> Option<String> {
-        let before = self.before.clone()?;
-        let asked = self.call(sent);
-        each(cloud, asked.back);
-        let mut fresh = listed(&cloud.seen_at(asked.as_of), asked.as_of, self.scenario.rules.listed_after);
-        fresh.retain(|one| one.created_ms > created_ms - SLACK_MS && !before.contains(&one.arn));
-        let call = self.call(cloud.now);
-        each(cloud, call.back);
-        let frame = cloud.seen_at(call.as_of);
-        let runs = frame.revisions.iter().filter(|(_, definition)| *definition == self.definition);
-        let running = runs.map(|(arn, _)| arn.clone()).collect();
-        choose(&fresh, &running, created_ms).map(|one| one.arn.clone())
+impl Api for Client<'_> {
+    fn now(&self) -> Duration {
+        Duration::from_secs_f64((self.at() - self.began).max(0.0))
     }
 
-    fn note(&mut self, service: Option<&crate::rollout::snapshot::Service>) {
-        if let Goal::Deployment { id, seen, .. } = &mut self.goal {
-            *seen |= service.is_some_and(|service| service.deployments.iter().any(|one| one.id == *id));
-        }
+    fn calls(&self) -> u32 {
+        let all = self.calls.borrow().len();
+        u32::try_from(all - self.asked.replace(all)).unwrap_or(u32::MAX)
     }
 
-    fn tell(&mut self, snapshot: &Snapshot, now: f64) {
-        let same = |last: &Snapshot| (&last.service, &last.record) == (&snapshot.service, &snapshot.record);
-        if !self.last.as_ref().is_some_and(same) {
-            self.last = Some(snapshot.clone());
-            self.pace.moved(self.elapsed(now));
+    async fn sleep(&self, pause: Duration) {
+        self.until(self.at() + pause.as_secs_f64()).await;
+    }
+
+    async fn service(&self) -> Result<Option<Service>> {
+        self.looked.set(self.at());
+        Ok(self.read(|frame, _| frame.service.clone()).await)
+    }
+
+    async fn listed(&self, after_ms: i64) -> Result<Option<Vec<Listed>>> {
+        let lag = self.scenario.rules.listed_after;
+        let found = self.read(|frame, at| listed(frame, at, lag)).await;
+        let fresh = found.into_iter().filter(|one| one.created_ms > after_ms);
+        Ok(self.scenario.records.then(|| fresh.collect()))
+    }
+
+    async fn running(&self, listed: &[Listed]) -> Result<Option<BTreeSet<String>>> {
+        let asked = |arn: &str| listed.iter().any(|one| one.revision == arn);
+        let all = self.read(|frame, _| frame.revisions.clone()).await;
+        let ours = all.into_iter().filter(|(arn, runs)| *runs == self.definition && asked(arn));
+        Ok(Some(ours.map(|(arn, _)| arn).collect()))
+    }
+
+    async fn record(&self, arn: &str) -> Result<Option<Option<Record>>> {
+        let find = |frame: &Frame| frame.records.iter().find(|(other, _)| other == arn).cloned();
+        Ok(Some(self.read(|frame, _| find(frame).map(|(_, record)| record)).await))
+    }
+
+    /// What the list shows, the description may not show yet.
+    async fn stopped(&self) -> Option<Vec<Ended>> {
+        let list = self.read(|_, at| at).await;
+        let describe = self.read(|_, at| at).await;
+        let mut world = self.world();
+        let unread = self.scenario.faults > 0 && world.rng.percent(5);
+        (!unread).then(|| world.cloud.ended_before(list.min(describe), &self.definition))
+    }
+
+    /// An attempt whose answer is lost has worked all the same; the next one tells of what there is then.
+    async fn stop(&self, arn: &str) -> Result<Stopped> {
+        let call = self.call();
+        let sent = self.at();
+        if !self.scenario.may_stop {
+            self.until(call.back).await;
+            return Ok(Stopped::Denied("not authorized".to_owned()));
         }
+        let early = self.world().rng.between(sent, call.back);
+        if call.retried && early < sent + (call.back - sent) / 2.0 {
+            self.until(early).await;
+            self.world().stop(arn);
+        }
+        self.until(call.back).await;
+        Ok(self.world().stop(arn))
     }
 }
 
 /// What `ListServiceDeployments` answers.
 fn listed(frame: &Frame, at: f64, after: f64) -> Vec<Listed> {
-    let there = |one: &&Listed| super::frame::millis(at - after) >= one.created_ms;
+    let there = |one: &&Listed| millis(at - after) >= one.created_ms;
     frame.listed.iter().filter(there).cloned().collect()
 }
 

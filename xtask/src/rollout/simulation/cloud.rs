@@ -4,16 +4,19 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::rc::Rc;
 
+use aws_sdk_ecs::types::TaskStopCode;
 use local_aws::engine::{ContainerId, Health, Holder, ImageFacts, Status as Seen};
 use local_aws::state::ecs::breaker::DeploymentConfiguration;
 use local_aws::state::ecs::steps::{Step, next_deadline, steps};
-use local_aws::state::ecs::task::Last;
+use local_aws::state::ecs::stop::StopCode;
+use local_aws::state::ecs::task::{Container, Last, Task};
 use local_aws::state::ecs::transition::Outcome;
 use local_aws::state::ecs::{Ecs, service::Service};
 
 use super::frame::Frame;
 use super::rng::Rng;
 use super::scenario::{Behaviour, GOOD, Mix};
+use crate::rollout::crash::{Ended, Part};
 
 /// Cluster and service.
 pub(super) const CLUSTER: &str = "c";
@@ -27,8 +30,8 @@ type Nanos = u64;
 enum Event {
     /// A step of a task is done.
     Done(String, Step),
-    /// A task's container exits.
-    Exit(String),
+    /// A task's container exits, with this code, or is killed for want of memory.
+    Exit(String, i64, bool),
     /// A task's health check comes to a result.
     Check(String, bool),
     /// Time to look what time alone changed.
@@ -44,12 +47,16 @@ pub(super) struct Cloud {
     pub(super) mixes: BTreeMap<String, Mix>,
     queue: BinaryHeap<Reverse<(Nanos, u64, Event)>>,
     count: u64,
+    exits: i64,
     under_way: BTreeSet<(String, Step)>,
     behaviours: BTreeMap<String, Behaviour>,
     woken: Nanos,
     /// What was to be seen since when, oldest first.
     frames: Vec<(f64, Rc<Frame>)>,
     generation: u64,
+    /// Every stopped task: since when, of which definition.
+    pub(super) ended: Vec<(f64, String, Ended)>,
+    ended_tasks: BTreeSet<String>,
     /// How long ago the oldest answer is from; frames before that are dropped.
     pub(super) memory: f64,
     /// The first law of the scheduler that was broken.
@@ -70,11 +77,14 @@ impl Cloud {
             mixes: BTreeMap::new(),
             queue: BinaryHeap::new(),
             count: 0,
+            exits: 1,
             under_way: BTreeSet::new(),
             behaviours: BTreeMap::new(),
             woken: Nanos::MAX,
             frames: Vec::new(),
             generation: u64::MAX,
+            ended: Vec::new(),
+            ended_tasks: BTreeSet::new(),
             memory: 0.0,
             broken: None,
         }
@@ -116,6 +126,7 @@ impl Cloud {
             return self.wake_in_time();
         }
         self.generation = self.ecs.generation;
+        self.note_ended();
         self.forget();
         self.begin_steps();
         self.remember();
@@ -155,6 +166,23 @@ impl Cloud {
 
     fn wanted(&self) -> u64 {
         self.ecs.tasks.values().filter(|task| task.wanted()).count() as u64
+    }
+
+    /// Tasks that are to stop are listed as stopped ones at once.
+    fn note_ended(&mut self) {
+        for task in self.ecs.tasks.values().filter(|task| !task.wanted()) {
+            if !self.ended_tasks.contains(&task.id) {
+                self.ended_tasks.insert(task.id.clone());
+                self.ended.push((self.now, task.definition.clone(), ended(task)));
+            }
+        }
+    }
+
+    /// The stopped tasks of this definition (an ARN) at some time.
+    pub(super) fn ended_before(&self, at: f64, definition: &str) -> Vec<Ended> {
+        let there = self.ended.iter().take_while(|(since, ..)| *since <= at);
+        let ours = there.filter(|(_, name, _)| definition.ends_with(&format!("/{name}")));
+        ours.map(|(.., task)| task.clone()).collect()
     }
 
     /// Stopped tasks that were counted are of no interest any more, but cost time in a crash loop.
@@ -199,7 +227,10 @@ impl Cloud {
         let behaviour = self.behaviour(task);
         Some(match (step, behaviour) {
             (Step::Start(_), Behaviour::Hangs)
-            | (Step::Probe, Behaviour::Deaf | Behaviour::CrashesAtOnce) => {
+            | (
+                Step::Probe,
+                Behaviour::Deaf | Behaviour::CrashesAtOnce | Behaviour::Ends | Behaviour::Differs,
+            ) => {
                 return None;
             }
             (Step::Start(_), Behaviour::Late) => self.rng.between(3.0, 20.0),
@@ -211,8 +242,8 @@ impl Cloud {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Wake => self.ecs.tick(self.now),
-            Event::Exit(task) => {
-                let seen = Seen::Exited { code: 1, oom_killed: false };
+            Event::Exit(task, code, oom_killed) => {
+                let seen = Seen::Exited { code, oom_killed };
                 self.ecs.observe(&task, Some("web"), Some(seen), self.now);
             }
             Event::Check(task, passed) => {
@@ -248,18 +279,18 @@ impl Cloud {
     }
 
     fn started(&mut self, task: &str, behaviour: Behaviour) {
-        match behaviour {
-            Behaviour::CrashesAtOnce => {
-                let wait = self.rng.between(0.0, 0.9);
-                self.later(wait, Event::Exit(task.to_owned()));
-            }
-            Behaviour::CrashesLater => {
-                let wait = self.rng.between(1.0, 20.0);
-                self.later(wait, Event::Exit(task.to_owned()));
-            }
-            _ => {}
+        if let Some((soonest, latest)) = behaviour.exits() {
+            let wait = self.rng.between(soonest, latest);
+            let (code, oom_killed) = match behaviour {
+                Behaviour::Ends => (0, false),
+                Behaviour::Differs => (i64::from(self.rng.percent(70)) * 64 + self.exits, false),
+                Behaviour::OutOfMemory => (137, true),
+                _ => (1, false),
+            };
+            self.exits += 1;
+            self.later(wait, Event::Exit(task.to_owned(), code, oom_killed));
         }
-        if self.ecs.tasks.get(task).is_some_and(local_aws::state::ecs::task::Task::has_check) {
+        if self.ecs.tasks.get(task).is_some_and(Task::has_check) {
             let sick = behaviour == Behaviour::Sick;
             let wait = self.rng.between(0.2, 3.0);
             // Some are well at first.
@@ -281,7 +312,7 @@ impl Cloud {
     pub(super) fn kill(&mut self) {
         let running = self.ecs.tasks.values().find(|task| task.last == Last::Running);
         if let Some(task) = running.map(|task| task.id.clone()) {
-            self.happen(Event::Exit(task));
+            self.happen(Event::Exit(task, 137, false));
             self.settle();
         }
     }
@@ -306,6 +337,28 @@ impl Cloud {
         let oldest = self.now - self.memory;
         let old = self.frames.partition_point(|(since, _)| *since <= oldest).saturating_sub(1);
         self.frames.drain(..old);
+    }
+}
+
+/// What `DescribeTasks` shows of a stopped task.
+fn ended(task: &Task) -> Ended {
+    let code = task.stop.as_ref().map(|stop| match stop.code {
+        StopCode::TaskFailedToStart => TaskStopCode::TaskFailedToStart,
+        StopCode::EssentialContainerExited => TaskStopCode::EssentialContainerExited,
+        StopCode::UserInitiated => TaskStopCode::UserInitiated,
+        StopCode::ServiceSchedulerInitiated => TaskStopCode::ServiceSchedulerInitiated,
+    });
+    let exit = |code: Option<i64>| code.and_then(|code| i32::try_from(code).ok());
+    let part = |one: &Container| Part {
+        name: one.name.clone(),
+        exit_code: exit(one.exit_code),
+        reason: one.reason.clone(),
+    };
+    Ended {
+        started_by: task.started_by.clone().unwrap_or_default(),
+        code,
+        reason: task.stop.as_ref().map(|stop| stop.reason.clone()).unwrap_or_default(),
+        containers: task.containers.iter().map(part).collect(),
     }
 }
 

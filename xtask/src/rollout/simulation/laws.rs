@@ -1,5 +1,8 @@
 //! What must hold, whatever happens.
 
+use std::collections::HashMap;
+
+use aws_sdk_ecs::types::TaskStopCode;
 use local_aws::state::ecs::Ecs;
 use local_aws::state::ecs::deployment::{Rollout, Status, count};
 
@@ -33,12 +36,19 @@ pub(super) struct Truth {
     pub(super) deleted: bool,
     /// Others did anything at all.
     pub(super) disturbed: bool,
+    /// The lowest desired count since our call.
+    pub(super) fewest: Option<u64>,
+    /// The client stopped ours.
+    pub(super) called: bool,
+    /// Though no crash loop was there.
+    pub(super) wrongly: Option<String>,
 }
 
 impl Truth {
     /// Takes note of the state, which is so until `now`.
     pub(super) fn watch(&mut self, ecs: &Ecs, now: f64) {
         let Some(service) = ecs.service(CLUSTER, SERVICE) else { return };
+        self.fewest = self.fewest.min(Some(service.desired)).or(Some(service.desired));
         let Some((deployment, record)) = &self.ours else {
             let counts = count(ecs.tasks_of(CLUSTER, SERVICE));
             if service.desired == self.desired && counts.running == service.desired {
@@ -65,19 +75,49 @@ impl Truth {
     }
 }
 
+impl Truth {
+    /// The client has stopped its rollout. That is right if tasks of its own deployment died alike as often as
+    /// the rule says, each of its own doing: the same container, and exit code or reason.
+    pub(super) fn called_early(&mut self, scenario: &Scenario, cloud: &Cloud) {
+        self.called = true;
+        if !self.loops(scenario, cloud) {
+            self.wrongly = Some("stopped, though no tasks died alike often enough".to_owned());
+        }
+    }
+
+    /// Whether tasks of ours died alike as often as the crash-loop rule says.
+    fn loops(&self, scenario: &Scenario, cloud: &Cloud) -> bool {
+        let Some(((ours, _), limit)) = self.ours.as_ref().zip(scenario.crash_limit) else { return false };
+        let mut alike: HashMap<String, u64> = HashMap::new();
+        for (.., task) in cloud.ended.iter().filter(|(.., task)| task.started_by == *ours) {
+            let how = match &task.code {
+                Some(TaskStopCode::EssentialContainerExited) => format!("{:?}", task.containers),
+                Some(TaskStopCode::TaskFailedToStart) => task.reason.clone(),
+                _ => continue,
+            };
+            *alike.entry(how).or_default() += 1;
+        }
+        let most = alike.values().max().copied().unwrap_or_default();
+        most >= 3 && most >= u64::from(limit) && most >= self.fewest.unwrap_or_default().div_ceil(2)
+    }
+}
+
 /// The end of a rollout: what the client says, and when.
 pub(super) struct End {
     pub(super) verdict: Verdict,
     /// When the last look began.
     pub(super) looked: f64,
-    /// When each call was sent.
-    pub(super) calls: Vec<f64>,
+    /// When each call was sent, and when things had moved last by then.
+    pub(super) calls: Vec<(f64, f64)>,
 }
 
 /// Checks everything that must hold.
 pub(super) fn check(scenario: &Scenario, truth: &Truth, cloud: &mut Cloud, end: &End) -> Result<(), String> {
     if let Some(broken) = &cloud.broken {
         return Err(broken.clone());
+    }
+    if let Some(wrongly) = &truth.wrongly {
+        return Err(wrongly.clone());
     }
     rate(&end.calls)?;
     verdict(scenario, truth, cloud, end)?;
@@ -106,7 +146,12 @@ fn verdict(scenario: &Scenario, truth: &Truth, cloud: &Cloud, end: &End) -> Resu
             "rolled back, but it was not",
         ),
         Verdict::Failed(_) | Verdict::Stalled(_) | Verdict::Doubtful(_) => {
-            must(truth.failed || truth.stopped || truth.superseded, "failed, but it did not fail")?;
+            let loops = truth.loops(scenario, cloud);
+            must(truth.failed || truth.stopped || truth.superseded || loops, "failed, but it did not fail")?;
+            must(
+                !truth.served.is_some_and(|at| at >= end.looked && !truth.disturbed),
+                "failed, but it serves",
+            )?;
             must(status != Some(Status::RollbackSuccessful), "failed, but it was rolled back")
         }
         // With neither records nor reasons, a rollback to what an old read did not show looks like that.
@@ -139,14 +184,24 @@ fn in_the_dark(scenario: &Scenario) -> bool {
     !records && (!scenario.rules.reasons || scenario.stale > 0.0)
 }
 
-/// Four calls a second, with at most four at once.
-fn rate(calls: &[f64]) -> Result<(), String> {
-    let mut allowance = 4.0f64;
-    let mut last = f64::MIN;
-    for at in calls {
-        allowance = (allowance + (at - last).max(0.0) * 4.0).min(4.0) - 1.0;
-        last = last.max(*at);
-        must(allowance > -0.01, "more than four calls a second")?;
+/// How many calls may go out together: a look and the guard's.
+const AT_ONCE: f64 = 5.0;
+/// How long after a change things count as moving.
+const MOVING: f64 = 10.0;
+
+/// Four calls a second; one a second once nothing has moved for ten seconds.
+fn rate(calls: &[(f64, f64)]) -> Result<(), String> {
+    let (mut all, mut idle) = (AT_ONCE, AT_ONCE + 3.0);
+    let Some(&(mut last, _)) = calls.first() else { return Ok(()) };
+    for (at, moved) in calls {
+        let passed = at - last;
+        let busy = (moved + MOVING - last).clamp(0.0, passed);
+        all = (all + passed * 4.0).min(AT_ONCE) - 1.0;
+        // A pause that begins while things move may end when they do not any more.
+        idle = (idle + busy * 4.0 + passed - busy).min(AT_ONCE + 3.0) - 1.0;
+        last = *at;
+        must(all > -0.01, "more than four calls a second")?;
+        must(idle > -0.01, "more than one call a second while nothing moves")?;
     }
     Ok(())
 }
@@ -161,7 +216,10 @@ fn old_serves(
     if truth.disturbed || !matches!(scenario.kind, Kind::Update | Kind::Force | Kind::Follow) {
         return Ok(());
     }
-    let dies_late = matches!(scenario.ours.behaviour, Behaviour::CrashesLater | Behaviour::Sick);
+    let dies_late = matches!(
+        scenario.ours.behaviour,
+        Behaviour::CrashesLater | Behaviour::CrashesLate | Behaviour::OutOfMemory | Behaviour::Sick
+    );
     let minimum = (scenario.desired * scenario.percents.0).div_ceil(100);
     if !matches!(verdict, Verdict::Succeeded) && !dies_late {
         must(cloud.healthy(None) >= minimum, "fewer healthy tasks than the minimum after a failure")?;

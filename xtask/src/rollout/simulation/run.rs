@@ -1,19 +1,25 @@
 //! One rollout from its seed.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use local_aws::state::ecs::deployment::Rollout;
 use serde_json::json;
 
-use super::client::{Client, known};
+use super::client::{Client, Left, World, known};
 use super::cloud::{CLUSTER, Cloud, SERVICE};
 use super::frame::millis;
 use super::laws::{End, Truth, check};
 use super::rng::Rng;
 use super::scenario::{Deed, GOOD, Kind, Scenario};
 use super::template::{DEFINITIONS, creation, empty, members, steady};
-use crate::rollout::pace::Pace;
-use crate::rollout::verdict::{Goal, Verdict};
+use crate::event::Events;
+use crate::register::Registered;
+use crate::rollout::follow::{Audience, How, Moment, follow};
+use crate::rollout::look::Looker;
+use crate::rollout::snapshot::Snapshot;
+use crate::rollout::verdict::Verdict;
+use crate::rollout::{Start, Watch};
 
 /// A rollout that went as it must.
 pub(super) struct Told {
@@ -31,39 +37,55 @@ pub(super) fn rollout(seed: u64) -> Result<Told, String> {
     let mut rng = Rng::new(seed);
     let scenario = Scenario::draw(&mut rng);
     let mut cloud = begin(&scenario, &mut rng);
-    let Some((mut client, mut truth)) = call(&scenario, &mut cloud, &mut rng) else {
+    let definition = DEFINITIONS[scenario.definition];
+    let registered = Registered { arn: cloud.ecs.place.definition_arn(definition) };
+    let Some((start, before, truth)) = call(&scenario, &mut cloud, &mut rng) else {
         return Ok(Told { verdict: None, late: None });
     };
-    let mut deeds = scenario.deeds.clone();
-    deeds.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let watch = Watch {
+        before: scenario.records.then_some(before),
+        timeout: Duration::from_secs_f64(scenario.timeout),
+        crash_limit: scenario.crash_limit,
+        ..Watch::new(CLUSTER, SERVICE, &registered, start)
+    };
     let began = cloud.now;
-    let mut pass = |cloud: &mut Cloud, until: f64| {
-        while let Some((at, deed)) = deeds.pop_if(|(at, _)| began + *at <= until) {
-            cloud.advance(began + at, |ecs, now| truth.watch(ecs, now));
-            act(deed, &scenario, cloud, &mut truth);
-        }
-        cloud.advance(until, |ecs, now| truth.watch(ecs, now));
+    let mut deeds: Vec<_> = scenario.deeds.iter().map(|(wait, deed)| (began + wait, *deed)).collect();
+    deeds.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let world = World { scenario: &scenario, cloud, truth, deeds, rng: Rng::new(rng.next()) };
+    let client = Client::new(world, registered.arn.clone());
+    let events = Events::channel().0;
+    let followed = client.run(follow(&client, &watch, &events, &mut Witness(&client)));
+    let verdict = match followed.map_err(|error| format!("no call fails here: {}", error.message))?.how {
+        How::Succeeded => Verdict::Succeeded,
+        How::Failed(verdict) => verdict,
+        other => return Err(format!("nobody asked for {other:?}")),
     };
-    let mut looked = cloud.now;
-    let verdict = loop {
-        if let Some(verdict) = client.look(&mut cloud, &mut pass) {
-            break verdict;
-        }
-        looked = cloud.now;
-    };
+    let Left { world, calls, looked, last } = client.left();
+    let World { mut cloud, truth, .. } = world;
     let late = truth.decided.map(|at| cloud.now - at);
-    let end = End { verdict, looked, calls: client.calls };
+    let end = End { verdict, looked, calls };
     match check(&scenario, &truth, &mut cloud, &end) {
         Ok(()) => Ok(Told { verdict: Some(end.verdict), late }),
         Err(broken) => Err(format!(
-            "{broken}\nverdict: {:?} after {:.1} s\nscenario: {scenario:#?}\ntruth: {truth:#?}\nlast seen: {:#?}\nservice deployments: {:#?}\ndeployments: {:#?}",
+            "{broken}\nverdict: {:?} after {:.1} s\nscenario: {scenario:#?}\ntruth: {truth:#?}\nlast seen: {last:#?}\nservice deployments: {:#?}\ndeployments: {:#?}\nstopped tasks: {:#?}",
             end.verdict,
             looked - began,
-            client.last,
             cloud.service().map(|service| &service.history),
             cloud.service().map(|service| &service.deployments),
+            cloud.ended,
         )),
     }
+}
+
+/// Takes note of what the client is shown; looks no closer.
+struct Witness<'c, 's>(&'c Client<'s>);
+
+impl Audience for Witness<'_, '_> {
+    fn see(&mut self, _: &Looker, snapshot: &Snapshot) {
+        self.0.told(snapshot);
+    }
+
+    async fn rest(&mut self, _: &Looker, _: &Snapshot, _: Moment) {}
 }
 
 /// What was there before our call.
@@ -108,8 +130,8 @@ fn change(cloud: &mut Cloud, input: serde_json::Value) -> bool {
     done
 }
 
-/// Our call; the client that watches what it started, and the truth about it.
-fn call<'s>(scenario: &'s Scenario, cloud: &mut Cloud, rng: &mut Rng) -> Option<(Client<'s>, Truth)> {
+/// Our call: what it started, which service deployments were there before, and the truth about it.
+fn call(scenario: &Scenario, cloud: &mut Cloud, rng: &mut Rng) -> Option<(Start, BTreeSet<String>, Truth)> {
     let definition = DEFINITIONS[scenario.definition];
     let asked = cloud.now - if rng.percent(50) { rng.between(0.0, scenario.stale) } else { 0.0 };
     let following = scenario.kind == Kind::Follow;
@@ -144,39 +166,19 @@ fn call<'s>(scenario: &'s Scenario, cloud: &mut Cloud, rng: &mut Rng) -> Option<
         desired,
         ..Truth::default()
     };
-    let goal = if in_place {
-        let task_definition = cloud.ecs.place.definition_arn(runs);
-        Goal::InPlace { task_definition, desired: i32::try_from(desired).unwrap_or(i32::MAX) }
+    let start = if in_place {
+        Start::InPlace { desired: i32::try_from(desired).unwrap_or(i32::MAX) }
     } else {
-        let created_ms = millis(primary.created_at);
         let earlier = previous.iter().filter(|one| one.id != primary.id);
         let previous = earlier.map(|one| one.task_definition.clone()).collect();
-        Goal::Deployment {
-            id: primary.id.clone(),
-            created_ms,
-            records: scenario.records,
-            seen: false,
-            previous,
-        }
+        let created_ms = millis(primary.created_at);
+        Start::Deployment { id: primary.id.clone(), created_ms, record: None, previous }
     };
-    let client = Client {
-        goal,
-        definition: cloud.ecs.place.definition_arn(definition),
-        before: scenario.records.then_some(before),
-        scenario,
-        rng: Rng::new(rng.next()),
-        began: cloud.now,
-        last_seen: cloud.now,
-        pinned: None,
-        pace: Pace::default(),
-        last: None,
-        calls: Vec::new(),
-    };
-    Some((client, truth))
+    Some((start, before, truth))
 }
 
 /// Somebody else does something.
-fn act(deed: Deed, scenario: &Scenario, cloud: &mut Cloud, truth: &mut Truth) {
+pub(super) fn act(deed: Deed, scenario: &Scenario, cloud: &mut Cloud, truth: &mut Truth) {
     truth.disturbed = true;
     match deed {
         Deed::Deploy => truth.superseded |= update(cloud, DEFINITIONS[4], true),

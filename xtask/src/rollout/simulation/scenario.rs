@@ -15,8 +15,16 @@ pub(super) enum Behaviour {
     NoNetwork,
     /// It exits before it serves.
     CrashesAtOnce,
+    /// The same, with exit code 0.
+    Ends,
+    /// The same, with another exit code each time.
+    Differs,
     /// It exits some time after it was healthy.
     CrashesLater,
+    /// The same, long after.
+    CrashesLate,
+    /// It is killed for want of memory.
+    OutOfMemory,
     /// It never starts.
     Hangs,
     /// It starts late.
@@ -27,15 +35,32 @@ pub(super) enum Behaviour {
     Sick,
 }
 
-const BAD: [Behaviour; 7] = [
+const BAD: [Behaviour; 11] = [
     Behaviour::NoImage,
     Behaviour::NoNetwork,
     Behaviour::CrashesAtOnce,
+    Behaviour::Ends,
+    Behaviour::Differs,
     Behaviour::CrashesLater,
+    Behaviour::CrashesLate,
+    Behaviour::OutOfMemory,
     Behaviour::Hangs,
     Behaviour::Deaf,
     Behaviour::Sick,
 ];
+
+impl Behaviour {
+    /// Soonest and latest end of its container after its start, in seconds.
+    pub(super) fn exits(self) -> Option<(f64, f64)> {
+        match self {
+            Self::CrashesAtOnce | Self::Ends | Self::Differs => Some((0.0, 0.9)),
+            Self::OutOfMemory => Some((0.0, 6.0)),
+            Self::CrashesLater => Some((1.0, 20.0)),
+            Self::CrashesLate => Some((20.0, 60.0)),
+            _ => None,
+        }
+    }
+}
 
 /// How the tasks of a revision behave: so many percent of them like that, the others well.
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +132,10 @@ pub(super) struct Scenario {
     /// Seconds between the somebody's deployment and our call ([`Kind::Supersede`], [`Kind::Follow`]).
     pub(super) head_start: f64,
     pub(super) timeout: f64,
+    /// How often tasks may die alike.
+    pub(super) crash_limit: Option<u32>,
+    /// Whether the client may stop service deployments.
+    pub(super) may_stop: bool,
 }
 
 impl Scenario {
@@ -135,6 +164,8 @@ impl Scenario {
             records: rng.percent(80),
             head_start: rng.between(0.0, 8.0),
             timeout: rng.one_of(&[30.0, 60.0, 90.0]),
+            crash_limit: rng.one_of(&[None, Some(3), Some(3), Some(5)]),
+            may_stop: rng.percent(95),
         }
     }
 }
