@@ -71,13 +71,10 @@ impl Guard {
         let Some(Loop { cause, answer }) = &self.loops else { return verdict };
         let goes_on = verdict == Verdict::Continue && unfinished(looker, snapshot).is_some();
         match answer {
-            // There is something to go back to, so it may have ended meanwhile: the reads are old.
-            Some(Stopped::Refused(_)) if goes_on && has_previous(&looker.goal) => {
-                Verdict::Doubtful(cause.clone())
-            }
-            Some(Stopped::Refused(_) | Stopped::Denied(_)) | None if goes_on => {
-                Verdict::Failed(cause.clone())
-            }
+            Some(Stopped::Yes) => verdict.because(Some(cause)),
+            // There is something to go back to, and the breaker may have gone back: reads may be old.
+            _ if goes_on && has_previous(&looker.goal) => Verdict::Doubtful(cause.clone()),
+            _ if goes_on => Verdict::Failed(cause.clone()),
             _ => verdict.because(Some(cause)),
         }
     }

@@ -118,13 +118,15 @@ fn by_record(record: &Record, service: &Service, id: &str, created_ms: i64) -> V
         },
         "ROLLBACK_SUCCESSFUL" => Verdict::RolledBack(why(record)),
         "ROLLBACK_FAILED" => Verdict::Failed(why(record)),
-        "STOPPED" => match service.primary() {
-            Some(primary) if primary.id == id && primary.rollout_state == "IN_PROGRESS" => {
-                Verdict::Doubtful(why(record))
-            }
-            Some(other) if other.id != id && record.rollback.is_none() => {
+        "STOPPED" => match (service.primary(), newer) {
+            (_, Some(other)) if record.rollback.is_none() => {
                 Verdict::Superseded(other.task_definition.clone())
             }
+            (Some(primary), _) if primary.id == id && primary.rollout_state == "IN_PROGRESS" => {
+                Verdict::Doubtful(why(record))
+            }
+            // What ran before ours is an old read: nothing was rolled back.
+            (Some(other), _) if other.id != id && record.rollback.is_none() => Verdict::Doubtful(why(record)),
             _ => Verdict::Failed(why(record)),
         },
         // Without anything to roll back to, the deployment stalls.

@@ -133,8 +133,13 @@ impl<'s> Client<'s> {
 
     /// An answer takes its time, longer if the call has to be retried, and may be from before the call.
     fn call(&self) -> Call {
+        self.calls.borrow_mut().push((self.at(), self.moved.get()));
+        self.send()
+    }
+
+    /// A call that is no poll.
+    fn send(&self) -> Call {
         let sent = self.at();
-        self.calls.borrow_mut().push((sent, self.moved.get()));
         let rng = &mut self.world().rng;
         let retried = rng.percent(self.scenario.faults);
         let back = sent + if retried { rng.between(0.5, 12.0) } else { rng.between(0.01, 0.2) };
@@ -227,7 +232,7 @@ impl Api for Client<'_> {
 
     /// An attempt whose answer is lost has worked all the same; the next one tells of what there is then.
     async fn stop(&self, arn: &str) -> Result<Stopped> {
-        let call = self.call();
+        let call = self.send();
         let sent = self.at();
         if !self.scenario.may_stop {
             self.until(call.back).await;

@@ -155,7 +155,7 @@ impl Scenario {
             desired: rng.one_of(&[1, 1, 2, 2, 2, 3, 4, 7]),
             percents: rng.one_of(&[(100, 200), (100, 200), (50, 100), (0, 100), (50, 200), (100, 150)]),
             breaker: rng.one_of(&[None, Some(false), Some(true), Some(true)]),
-            definition: if kind == Kind::Force { 0 } else { rng.one_of(&[1, 2, 3]) },
+            definition: if matches!(kind, Kind::Force | Kind::InPlace) { 0 } else { rng.one_of(&[1, 2, 3]) },
             ours: if matches!(kind, Kind::Force | Kind::InPlace) { GOOD } else { mix(rng, 60) },
             other: mix(rng, 50),
             deeds: (0..count).map(|_| (rng.between(0.0, 25.0), deed(rng))).collect(),
