@@ -125,6 +125,9 @@ pub struct Ecs {
     /// Grows with every change, so that one who saves knows when to.
     #[serde(skip)]
     pub generation: u64,
+    /// The generation that the last round left as it was, and until when time alone changes nothing.
+    #[serde(skip)]
+    quiet: Option<(u64, f64)>,
 }
 
 impl Ecs {
@@ -142,6 +145,7 @@ impl Ecs {
             timing: Timing::default(),
             rules: Rules::default(),
             generation: 0,
+            quiet: None,
         }
     }
 
@@ -164,11 +168,17 @@ impl Ecs {
 
     /// Brings every service closer to what is desired, and forgets what is older than the retention.
     pub fn reconcile(&mut self, now: f64) {
+        self.forget(now);
+        if self.quiet.is_some_and(|(generation, until)| generation == self.generation && now < until) {
+            return;
+        }
+        let before = self.generation;
         let keys: Vec<String> = self.services.keys().cloned().collect();
         for key in keys {
             rollout::reconcile(self, &key, now);
         }
-        self.forget(now);
+        let until = || steps::next_deadline(self, now).unwrap_or(f64::INFINITY);
+        self.quiet = (before == self.generation).then(|| (before, until()));
     }
 
     fn forget(&mut self, now: f64) {

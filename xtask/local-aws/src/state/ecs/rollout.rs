@@ -20,7 +20,6 @@ pub(super) fn reconcile(ecs: &mut Ecs, key: &str, now: f64) {
     let Some(mut service) = ecs.services.get(key).filter(|s| !s.is_inactive()).cloned() else {
         return;
     };
-    let before = service.clone();
     begin(&mut service, ecs.rules.stop_takes, now);
     balance(ecs, &mut service, now);
     account(ecs, &mut service, now);
@@ -32,7 +31,7 @@ pub(super) fn reconcile(ecs: &mut Ecs, key: &str, now: f64) {
     // What was just told to stop is to get no traffic any more.
     balance(ecs, &mut service, now);
     conclude(ecs, &mut service, now);
-    if service != before {
+    if ecs.services.get(key) != Some(&service) {
         ecs.touch();
         ecs.services.insert(key.to_owned(), service);
     }

@@ -52,8 +52,8 @@ impl Ecs {
     /// Lets time pass.
     pub fn tick(&mut self, now: f64) {
         let timing = self.timing.clone();
-        let ids: Vec<String> =
-            self.tasks.values().filter(|t| t.last != Last::Stopped).map(|t| t.id.clone()).collect();
+        let due = self.tasks.values().filter(|task| task.last != Last::Stopped && is_due(task, now));
+        let ids: Vec<String> = due.map(|task| task.id.clone()).collect();
         for id in ids {
             self.change(&id, |task| tick(task, &timing, now));
         }
@@ -269,6 +269,11 @@ fn observe_holder(task: &mut Task, status: Option<Status>, now: f64) {
         // assumed: the nearest to a lost interface that AWS has
         halt(task, Stop::failed_to_start("Task stopped because its network namespace is gone"), now);
     }
+}
+
+/// Whether time alone may change the task now.
+fn is_due(task: &Task, now: f64) -> bool {
+    task.last == Last::Running && !task.ready || dependency::deadline(task).is_some_and(|at| at <= now)
 }
 
 fn tick(task: &mut Task, timing: &Timing, now: f64) {
