@@ -109,15 +109,14 @@ fn that_does_not_get_up() {
     // Nobody declares the port, so nobody could refuse it before.
     let port = Row {
         change: |_, file| {
-            file.command(&["bind=9000", "sleep=5000"]);
-            file.beside(
-                "side",
-                "command = [\"sleep=500\", \"bind=9000\", \"idle\"]\ndepends-on = { app = \"START\" }",
-            );
+            // It never listens at its own port, so that however slow the machine is, it never serves.
+            file.command(&["sleep=2000", "bind=9000"]);
+            file.container.push_str("\ndepends-on = { side = \"START\" }");
+            file.beside("side", "command = [\"bind=9000\", \"idle\"]");
         },
         by: By::CrashLimit,
-        cause: "`side` cannot listen: port 9000 is taken by `app`, with which it shares the task's network",
-        next: "give `side` and `app` a port each",
+        cause: "`app` cannot listen: port 9000 is taken by `side`, with which it shares the task's network",
+        next: "give `app` and `side` a port each",
     };
     at_once(&[
         ("unhealthy-forever", &|name| unhealthy.on_update(name)),
