@@ -21,6 +21,7 @@ pub mod routes;
 pub mod saved;
 pub mod scheduler;
 pub mod server;
+mod shared;
 pub mod state;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -25,7 +25,7 @@ pub struct Alarms {
 
 /// What is described of a service deployment's alarms.
 pub(super) fn described(it: &ServiceDeployment) -> Value {
-    let alarms = DeploymentConfiguration::deserialize(&it.configuration).unwrap_or_default().alarms;
+    let alarms = DeploymentConfiguration::deserialize(&*it.configuration).unwrap_or_default().alarms;
     let status = match (alarms.enable, it.status.is_open()) {
         (false, _) => "DISABLED",
         (true, true) => "MONITORING",

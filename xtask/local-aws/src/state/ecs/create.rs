@@ -80,7 +80,7 @@ impl Ecs {
         let revision = Revision {
             id: self.ids.digits(19),
             definition: definition.name(),
-            config: pick(&input, &REVISION),
+            config: pick(&input, &REVISION).into(),
             created_at: now,
         };
         let key = service_key(&cluster, &name);
@@ -92,7 +92,7 @@ impl Ecs {
             cluster: cluster.clone(),
             lifecycle: Lifecycle::Active,
             desired,
-            settings,
+            settings: settings.into(),
             deployments: Vec::new(),
             revisions: Vec::new(),
             history: Vec::new(),
@@ -131,7 +131,7 @@ fn idempotent(
         return Err(invalid("Unable to Start a service that is still Draining."));
     }
     let same = there.current_revision().is_some_and(|r| {
-        r.definition == revision.definition && r.config == revision.config && there.settings == *settings
+        r.definition == revision.definition && r.config == revision.config && *there.settings == *settings
     });
     if same && there.desired == desired {
         Ok(())

@@ -9,6 +9,7 @@ use super::breaker::{CircuitBreaker, DeploymentConfiguration};
 use super::rules::Listing;
 use super::service::Service;
 use super::task::{Last, Task, without_nulls};
+use crate::shared::Shared;
 
 /// `rolloutState`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +50,7 @@ pub struct Revision {
     /// `family:revision`.
     pub definition: String,
     /// The members of a service whose change makes a new revision.
-    pub config: Map<String, Value>,
+    pub config: Shared<Map<String, Value>>,
     /// Seconds since 1970.
     pub created_at: f64,
 }
@@ -119,7 +120,7 @@ pub struct ServiceDeployment {
     /// Threshold, of the latest desired count.
     pub threshold: u64,
     /// `deploymentConfiguration` when it began.
-    pub configuration: Value,
+    pub configuration: Shared<Value>,
     /// Seconds since 1970, as all of these.
     pub created_at: f64,
     /// Last change.
@@ -135,7 +136,7 @@ pub struct ServiceDeployment {
 impl ServiceDeployment {
     /// The circuit breaker that watches it.
     pub fn breaker(&self) -> CircuitBreaker {
-        DeploymentConfiguration::deserialize(&self.configuration)
+        DeploymentConfiguration::deserialize(&*self.configuration)
             .unwrap_or_default()
             .deployment_circuit_breaker
     }
@@ -340,7 +341,7 @@ impl Ecs {
 
 /// What is described of a revision's configuration: `LATEST` becomes a version, as on AWS.
 pub fn described(revision: &Revision) -> Map<String, Value> {
-    let mut out = revision.config.clone();
+    let mut out = (*revision.config).clone();
     out.insert("platformVersion".into(), PLATFORM_VERSION.into());
     out.insert("platformFamily".into(), "Linux".into());
     out

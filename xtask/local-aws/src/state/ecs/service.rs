@@ -11,6 +11,7 @@ use super::rules::{Current, Rules};
 use super::tags::Tag;
 use super::task::without_nulls;
 use crate::ids::Ids;
+use crate::shared::Shared;
 
 /// At most this many events are described (documented: `Service.events`).
 const MAX_EVENTS: usize = 100;
@@ -39,7 +40,7 @@ pub struct Service {
     /// Desired count.
     pub desired: u64,
     /// Members that change in place.
-    pub settings: Map<String, Value>,
+    pub settings: Shared<Map<String, Value>>,
     /// Primary first.
     pub deployments: Vec<Deployment>,
     /// Every revision that a deployment or service deployment names.
@@ -135,7 +136,12 @@ impl Service {
             rollback: None,
             failures: 0,
             threshold: breaker.threshold(self.desired),
-            configuration: self.settings.get("deploymentConfiguration").cloned().unwrap_or_else(|| json!({})),
+            configuration: self
+                .settings
+                .get("deploymentConfiguration")
+                .cloned()
+                .unwrap_or_else(|| json!({}))
+                .into(),
             created_at: now,
             updated_at: now,
             started_at: None,
@@ -179,8 +185,8 @@ impl Ecs {
     pub fn render_service(&self, service: &Service, tags: bool) -> Value {
         let counts = count(self.tasks_of(&service.cluster, &service.name));
         let revision = service.current_revision();
-        let mut out = revision.map(|r| r.config.clone()).unwrap_or_default();
-        out.extend(service.settings.clone());
+        let mut out = revision.map(|r| (*r.config).clone()).unwrap_or_default();
+        out.extend((*service.settings).clone());
         for list in ["loadBalancers", "serviceRegistries", "placementConstraints", "placementStrategy"] {
             out.entry(list).or_insert_with(|| json!([]));
         }

@@ -154,7 +154,7 @@ fn update_settings(service: &mut Service, input: &Map<String, Value>) -> Result<
     service.settings = settings;
     // What is under way goes on by the new one (assumed).
     if let Some(open) = service.history.last_mut().filter(|d| d.status.is_open()) {
-        open.configuration = configuration;
+        open.configuration = configuration.into();
     }
     Ok(())
 }
