@@ -11,7 +11,7 @@ use super::{Watch, find};
 use crate::error::Result;
 use crate::event::Events;
 
-/// How long our service deployment may be missing from the list before we do without it.
+/// How long our service deployment may be missing from the list before we do without it: longer than reads lag.
 const RECORD_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is remembered between looks.
@@ -94,12 +94,13 @@ impl Looker {
         }
     }
 
-    /// A deployment that was in the service's list once and is not any more has ended.
+    /// A deployment that was in the service's list once and is not any more has ended; and one that was
+    /// never seen there in longer than any read lags was there between two looks.
     fn note_sight(&mut self, service: Option<&Service>, now: Duration) {
         let Some(service) = service else { return };
         self.last_seen = now;
         if let Goal::Deployment { id, seen, .. } = &mut self.goal {
-            *seen |= service.deployments.iter().any(|one| one.id == *id);
+            *seen |= service.deployments.iter().any(|one| one.id == *id) || now > RECORD_PATIENCE;
         }
     }
 

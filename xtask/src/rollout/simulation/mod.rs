@@ -23,8 +23,8 @@ use std::time::Instant;
 
 use run::{Told, rollout};
 
-/// How many rollouts, unless said: what an unoptimised build does in about half a minute on two cores.
-const ROLLOUTS: u64 = 15_000;
+/// How many rollouts, unless said: two cores take about a minute.
+const ROLLOUTS: u64 = 100_000;
 
 fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
