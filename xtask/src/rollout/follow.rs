@@ -85,7 +85,11 @@ pub(super) async fn follow(
             halt.ask(api, &looker, events).await?;
         }
         let now = api.now();
-        let ended = now >= watch.timeout || pace.holds(&verdict, now) || halt.ends(&verdict);
+        let (held, time_is_up) = (pace.holds(&verdict, now), now >= watch.timeout);
+        if time_is_up && !held && verdict.is_doubtful() {
+            verdict = Verdict::Continue;
+        }
+        let ended = time_is_up || held || halt.ends(&verdict);
         let serves = watch.until == Until::Serving && serving.settled(&looker.goal, &snapshot, now);
         let how = match verdict {
             verdict if halt.wanted() && (ended || verdict == Verdict::Succeeded) => {

@@ -59,6 +59,11 @@ pub(super) enum Verdict {
 }
 
 impl Verdict {
+    /// Whether it is one that a later look may well overturn.
+    pub(super) fn is_doubtful(&self) -> bool {
+        matches!(self, Self::Doubtful(_) | Self::Stalled(_) | Self::Vanished | Self::Rescaled(_))
+    }
+
     /// The same, with a cause that is known better than AWS tells it.
     pub(super) fn because(self, cause: Option<&str>) -> Self {
         match (self, cause) {
