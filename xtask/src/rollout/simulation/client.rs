@@ -57,6 +57,9 @@ struct Call {
     retried: bool,
 }
 
+/// Longer than the last look takes, with all its calls retried.
+const LONG_AFTER: f64 = 120.0;
+
 /// What is left of a client.
 pub(super) struct Left<'s> {
     pub(super) world: World<'s>,
@@ -82,15 +85,18 @@ impl<'s> Client<'s> {
         }
     }
 
-    /// Runs the future to its end; time passes while it waits.
-    pub(super) fn run<T>(&self, future: impl Future<Output = T>) -> T {
+    /// Runs the future to its end; time passes while it waits. `None`: it goes on long after its time.
+    pub(super) fn run<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         let mut future = std::pin::pin!(future);
         let mut context = Context::from_waker(Waker::noop());
         loop {
             if let Poll::Ready(done) = future.as_mut().poll(&mut context) {
-                return done;
+                return Some(done);
             }
             let now = self.at();
+            if now - self.began > self.scenario.timeout + LONG_AFTER {
+                return None;
+            }
             let mut wakes = self.wakes.borrow_mut();
             wakes.retain(|at| *at > now);
             let next = wakes.iter().copied().min_by(f64::total_cmp).expect("it waits for something");

@@ -55,6 +55,7 @@ pub(super) fn rollout(seed: u64) -> Result<Told, String> {
     let client = Client::new(world, registered.arn.clone());
     let events = Events::channel().0;
     let followed = client.run(follow(&client, &watch, &events, &mut Witness(&client)));
+    let followed = followed.ok_or("it never ends")?;
     let verdict = match followed.map_err(|error| format!("no call fails here: {}", error.message))?.how {
         How::Succeeded => Verdict::Succeeded,
         How::Failed(verdict) => verdict,
