@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_ecs::types::TaskStopCode;
 use local_aws::state::ecs::Ecs;
 use local_aws::state::ecs::deployment::{Rollout, Status, count};
+use local_aws::state::ecs::service::Service;
 
 use super::cloud::{CLUSTER, Cloud, SERVICE};
 use super::scenario::{Behaviour, Kind, Scenario};
@@ -40,6 +41,10 @@ pub(super) struct Truth {
     pub(super) fewest: Option<u64>,
     /// The client stopped ours.
     pub(super) called: bool,
+    /// Whether the client waits for that moment.
+    pub(super) serving: bool,
+    /// The last moment at which all tasks of ours ran, and no others.
+    pub(super) alone: Option<f64>,
     /// Though no crash loop was there.
     pub(super) wrongly: Option<String>,
 }
@@ -61,6 +66,9 @@ impl Truth {
         let status = service.history.iter().find(|one| one.id == *record).map(|one| one.status);
         self.status = status.or(self.status);
         let primary = service.deployments.first().is_some_and(|one| one.id == *deployment);
+        if self.serving && primary && alone(ecs, service, deployment) {
+            self.alone = Some(now);
+        }
         self.failed |= entry.is_some_and(|one| one.rollout == Rollout::Failed);
         self.failed |= status == Some(Status::RollbackFailed);
         if primary && status == Some(Status::Successful) {
@@ -73,6 +81,12 @@ impl Truth {
             self.decided.get_or_insert(now);
         }
     }
+}
+
+fn alone(ecs: &Ecs, service: &Service, deployment: &str) -> bool {
+    let all = count(ecs.tasks_of(CLUSTER, SERVICE)).running;
+    let ours = count(ecs.deployment_tasks(service, deployment)).running;
+    (ours, all) == (service.desired, service.desired)
 }
 
 impl Truth {
@@ -108,6 +122,8 @@ impl Truth {
 /// The end of a rollout: what the client says, and when.
 pub(super) struct End {
     pub(super) verdict: Verdict,
+    /// The client says that ours alone serves, and watches no longer.
+    pub(super) serves: bool,
     /// When the last look began.
     pub(super) looked: f64,
     /// When each call was sent, and when things had moved last by then.
@@ -132,6 +148,10 @@ fn must(holds: bool, what: &str) -> Result<(), String> {
 }
 
 fn verdict(scenario: &Scenario, truth: &Truth, cloud: &Cloud, end: &End) -> Result<(), String> {
+    if end.serves {
+        let alone = truth.alone.is_some_and(|at| at >= end.looked - scenario.stale);
+        return must(alone, "serving, but not alone");
+    }
     let status = truth.status;
     match &end.verdict {
         Verdict::Succeeded => {

@@ -19,7 +19,7 @@ use crate::rollout::follow::{Audience, How, Moment, follow};
 use crate::rollout::look::Looker;
 use crate::rollout::snapshot::Snapshot;
 use crate::rollout::verdict::Verdict;
-use crate::rollout::{Start, Watch};
+use crate::rollout::{Start, Until, Watch};
 
 /// A rollout that went as it must.
 pub(super) struct Told {
@@ -46,6 +46,7 @@ pub(super) fn rollout(seed: u64) -> Result<Told, String> {
         before: scenario.records.then_some(before),
         timeout: Duration::from_secs_f64(scenario.timeout),
         crash_limit: scenario.crash_limit,
+        until: scenario.until,
         ..Watch::new(CLUSTER, SERVICE, &registered, start)
     };
     let began = cloud.now;
@@ -56,7 +57,10 @@ pub(super) fn rollout(seed: u64) -> Result<Told, String> {
     let events = Events::channel().0;
     let followed = client.run(follow(&client, &watch, &events, &mut Witness(&client)));
     let followed = followed.ok_or("it never ends")?;
-    let verdict = match followed.map_err(|error| format!("no call fails here: {}", error.message))?.how {
+    let followed = followed.map_err(|error| format!("no call fails here: {}", error.message))?;
+    let serves = matches!(followed.how, How::Serves);
+    let verdict = match followed.how {
+        How::Serves => Verdict::Continue,
         How::Succeeded => Verdict::Succeeded,
         How::Failed(verdict) => verdict,
         other => return Err(format!("nobody asked for {other:?}")),
@@ -64,7 +68,7 @@ pub(super) fn rollout(seed: u64) -> Result<Told, String> {
     let Left { world, calls, looked, last } = client.left();
     let World { mut cloud, truth, .. } = world;
     let late = truth.decided.map(|at| cloud.now - at);
-    let end = End { verdict, looked, calls };
+    let end = End { verdict, serves, looked, calls };
     match check(&scenario, &truth, &mut cloud, &end) {
         Ok(()) => Ok(Told { verdict: Some(end.verdict), late }),
         Err(broken) => Err(format!(
@@ -165,6 +169,7 @@ fn call(scenario: &Scenario, cloud: &mut Cloud, rng: &mut Rng) -> Option<(Start,
     let truth = Truth {
         ours: (!in_place).then(|| (primary.id.clone(), record.id.clone())),
         desired,
+        serving: scenario.until == Until::Serving,
         ..Truth::default()
     };
     let start = if in_place {

@@ -3,6 +3,7 @@
 use local_aws::state::ecs::rules::{Completion, Current, Entry, Leaves, Listing, Rules, Stall, Target};
 
 use super::rng::Rng;
+use crate::rollout::Until;
 
 /// How a task of some revision behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +137,8 @@ pub(super) struct Scenario {
     pub(super) crash_limit: Option<u32>,
     /// Whether the client may stop service deployments.
     pub(super) may_stop: bool,
+    /// When the client has seen enough.
+    pub(super) until: Until,
 }
 
 impl Scenario {
@@ -166,6 +169,7 @@ impl Scenario {
             timeout: rng.one_of(&[30.0, 60.0, 90.0]),
             crash_limit: rng.one_of(&[None, Some(3), Some(3), Some(5)]),
             may_stop: rng.percent(95),
+            until: if rng.percent(10) { Until::Serving } else { Until::Successful },
         }
     }
 }
