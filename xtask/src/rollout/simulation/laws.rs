@@ -174,7 +174,10 @@ fn verdict(scenario: &Scenario, truth: &Truth, cloud: &Cloud, end: &End) -> Resu
             // Tasks that die alike are a failure by the rule, even where enough others have come up by luck.
             let serves = truth.served.is_some_and(|at| at >= end.looked && !truth.disturbed);
             must(loops || !serves, "failed, but it serves")?;
-            must(status != Some(Status::RollbackSuccessful), "failed, but it was rolled back")
+            // What comes while the last look is under way, no look shows.
+            let rolled_back =
+                status == Some(Status::RollbackSuccessful) && truth.decided.is_none_or(|at| at < end.looked);
+            must(!rolled_back, "failed, but it was rolled back")
         }
         // With neither records nor reasons, a rollback to what an old read did not show looks like that.
         Verdict::Superseded(_) => must(
@@ -192,18 +195,23 @@ fn verdict(scenario: &Scenario, truth: &Truth, cloud: &Cloud, end: &End) -> Resu
                 truth.decided.is_none_or(|at| end.looked - at < patience)
                     || in_the_dark(scenario)
                     // A rollback of somebody else's deployment that cannot move is none of ours.
-                    || (!scenario.records && truth.superseded),
+                    || (blind(scenario) && truth.superseded),
                 "timed out, though it was decided long before",
             )
         }
     }
 }
 
+/// Whether service deployments cannot be read, or so late that the client does without.
+fn blind(scenario: &Scenario) -> bool {
+    !scenario.records || scenario.rules.listed_after > 20.0
+}
+
 /// Whether service deployments cannot be read, and what is left, AWS's words and what was there before the
 /// call, is missing or old.
 fn in_the_dark(scenario: &Scenario) -> bool {
-    let records = scenario.records && scenario.rules.listed_after < 20.0;
-    !records && (!scenario.rules.reasons || scenario.stale > 0.0)
+    // Who follows an earlier run's rollout does not know what ran before it.
+    blind(scenario) && (!scenario.rules.reasons || scenario.stale > 0.0 || scenario.kind == Kind::Follow)
 }
 
 /// How many calls may go out together: a look and the guard's.
