@@ -217,13 +217,13 @@ impl Api for Client<'_> {
 
     async fn running(&self, listed: &[Listed]) -> Result<Option<BTreeSet<String>>> {
         let asked = |arn: &str| listed.iter().any(|one| one.revision == arn);
-        let all = self.read(|frame, _| frame.revisions.clone()).await;
+        let all = self.read(|frame, _| frame.archive.revisions.clone()).await;
         let ours = all.into_iter().filter(|(arn, runs)| *runs == self.definition && asked(arn));
         Ok(Some(ours.map(|(arn, _)| arn).collect()))
     }
 
     async fn record(&self, arn: &str) -> Result<Option<Option<Record>>> {
-        let find = |frame: &Frame| frame.records.iter().find(|(other, _)| other == arn).cloned();
+        let find = |frame: &Frame| frame.archive.records.iter().find(|(other, _)| other == arn).cloned();
         Ok(Some(self.read(|frame, _| find(frame).map(|(_, record)| record)).await))
     }
 
@@ -257,7 +257,7 @@ impl Api for Client<'_> {
 /// What `ListServiceDeployments` answers.
 fn listed(frame: &Frame, at: f64, after: f64) -> Vec<Listed> {
     let there = |one: &&Listed| millis(at - after) >= one.created_ms;
-    frame.listed.iter().filter(there).cloned().collect()
+    frame.archive.listed.iter().filter(there).cloned().collect()
 }
 
 /// What the client knows before its call: ARNs of those that are there.

@@ -318,7 +318,8 @@ impl Cloud {
     }
 
     fn remember(&mut self) {
-        let frame = Rc::new(Frame::of(&self.ecs));
+        let before = self.frames.last().map(|(_, frame)| &**frame);
+        let frame = Rc::new(Frame::of(&self.ecs, before));
         match self.frames.last_mut() {
             Some((since, last)) if self.now - *since < 1e-9 => *last = frame,
             _ => self.frames.push((self.now, frame)),

@@ -1,5 +1,7 @@
 //! What the API would answer at one moment: state to snapshots, without the wire between.
 
+use std::rc::Rc;
+
 use local_aws::state::ecs::Ecs;
 use local_aws::state::ecs::deployment::{self, Rollout, ServiceDeployment, Status, count};
 use local_aws::state::ecs::service::{Lifecycle, Service};
@@ -12,6 +14,13 @@ use crate::rollout::snapshot;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Frame {
     pub(super) service: Option<snapshot::Service>,
+    pub(super) archive: Rc<Archive>,
+}
+
+/// What is told of service deployments: it changes seldom, so frames share it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Archive {
+    history: Vec<ServiceDeployment>,
     /// By ARN, oldest first.
     pub(super) records: Vec<(String, snapshot::Record)>,
     /// In the order of the list, too new ones included.
@@ -21,26 +30,30 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    pub(super) fn of(ecs: &Ecs) -> Self {
+    /// The frame of this moment; `before` is the one of the moment before.
+    pub(super) fn of(ecs: &Ecs, before: Option<&Self>) -> Self {
         let Some(service) = ecs.service(CLUSTER, SERVICE) else {
             return Self::default();
         };
+        let known = before.map(|frame| &frame.archive).filter(|archive| archive.history == service.history);
+        let archive = known.cloned().unwrap_or_else(|| Rc::new(Archive::of(ecs, service)));
+        Self { service: Some(service_of(ecs, service)), archive }
+    }
+}
+
+impl Archive {
+    fn of(ecs: &Ecs, service: &Service) -> Self {
+        let arn = |one: &ServiceDeployment| ecs.service_deployment_arn(service, &one.id);
         let listed = |one: &ServiceDeployment| {
-            let arn = ecs.service_deployment_arn(service, &one.id);
             let revision = ecs.revision_arn(service, &one.target);
-            Listed { arn, revision, created_ms: millis(one.created_at) }
+            Listed { arn: arn(one), revision, created_ms: millis(one.created_at) }
         };
+        let revisions = service.revisions.iter();
         Self {
-            service: Some(service_of(ecs, service)),
-            records: service
-                .history
-                .iter()
-                .map(|one| (ecs.service_deployment_arn(service, &one.id), record(ecs, one)))
-                .collect(),
+            history: service.history.clone(),
+            records: service.history.iter().map(|one| (arn(one), record(ecs, one))).collect(),
             listed: ecs.listed(service, f64::MAX).into_iter().map(listed).collect(),
-            revisions: service
-                .revisions
-                .iter()
+            revisions: revisions
                 .map(|one| (ecs.revision_arn(service, &one.id), ecs.place.definition_arn(&one.definition)))
                 .collect(),
         }
