@@ -19,6 +19,8 @@ const IDLE: Duration = Duration::from_secs(8);
 #[derive(Debug, Default)]
 pub(super) struct Guard {
     looked: Option<Duration>,
+    /// One more death makes it a loop.
+    near: bool,
     loops: Option<Loop>,
 }
 
@@ -49,6 +51,7 @@ impl Guard {
         };
         self.looked = Some(api.now());
         let tasks = api.stopped().await.unwrap_or_default();
+        self.near = cause(&tasks, ours, limit.saturating_sub(1)).is_some();
         let Some(cause) = cause(&tasks, ours, limit) else { return Ok(()) };
         let answer = match looker.pinned() {
             Some(arn) => Some(api.stop(arn).await?),
@@ -62,7 +65,8 @@ impl Guard {
     }
 
     fn is_due(&self, pause: Duration, now: Duration) -> bool {
-        self.loops.is_none() && self.looked.is_none_or(|at| now.saturating_sub(at) >= pause)
+        let rested = |at: Duration| now.saturating_sub(at) >= pause;
+        self.loops.is_none() && (self.near || self.looked.is_none_or(rested))
     }
 
     /// What the verdict is, with what is known of the tasks: a rollout that only crashes and cannot be

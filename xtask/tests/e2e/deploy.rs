@@ -23,7 +23,7 @@ fn from_source_to_a_steady_service_and_on() {
     workspace.source(|text| text.replace("(head + &body)", "(head + \"v2\")"));
     let load = Load::on(&address);
     let third = workspace.deploy();
-    load.stop();
+    load.stop(&workspace);
     assert_eq!(third.outcome["result"]["services"][0]["changed"], true, "{third:#?}");
     assert_eq!(get(&address).expect("an answer"), "v2");
 

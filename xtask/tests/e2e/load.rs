@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{get, measured};
+use crate::moments::Cloud;
+use crate::support::{Workspace, get, measured};
 
 /// Who asks, each for itself, and how long each waits from one request to the next: 250 a second,
 /// each on a connection of its own.
@@ -33,7 +34,7 @@ impl Load {
     }
 
     /// Ends: every request has to have been answered, and there have to have been enough of them.
-    pub(crate) fn stop(self) {
+    pub(crate) fn stop(self, workspace: &Workspace) {
         self.stop.store(true, Ordering::Relaxed);
         let (mut count, mut failures) = (0, Vec::new());
         for client in self.clients {
@@ -44,7 +45,7 @@ impl Load {
         let rate = f64::from(count) / self.began.elapsed().as_secs_f64();
         let of = format!("of {count} requests, {rate:.0} a second");
         measured(&of);
-        assert_eq!(failures, Vec::<String>::new(), "{of}");
+        assert_eq!(failures, Vec::<String>::new(), "{of}; {}", Cloud::of(workspace).story());
         assert!(rate > FLOOR, "the load was too low to tell: {of}");
     }
 }

@@ -23,6 +23,15 @@ impl<'w> Cloud<'w> {
         Self { workspace, ecs: aws.ecs }
     }
 
+    /// The service's events, and what became of its tasks.
+    pub(crate) fn story(&self) -> String {
+        let name = &self.workspace.name;
+        let answer = block_on(self.ecs.describe_services().cluster(name).services(name).send());
+        let events = answer.map(|answer| answer.services()[0].events().to_vec());
+        let tasks: Vec<_> = block_on(self.stopped()).into_iter().map(Fate::of).collect();
+        format!("{events:#?}\n{tasks:#?}")
+    }
+
     /// When the newest service deployment came to its end, in seconds since 1970, and its status.
     pub(crate) fn ended(&self) -> (f64, String) {
         let record = block_on(self.record());
@@ -75,4 +84,26 @@ impl<'w> Cloud<'w> {
 
 fn millis(at: &DateTime) -> i64 {
     at.to_millis().unwrap_or_default()
+}
+
+/// How a task ended.
+#[derive(Debug)]
+#[expect(dead_code, reason = "read by `Debug` when a test fails")]
+struct Fate {
+    definition: Option<String>,
+    reason: Option<String>,
+    codes: Vec<Option<i32>>,
+    times: [Option<f64>; 4],
+}
+
+impl Fate {
+    fn of(task: Task) -> Self {
+        let times = [task.created_at(), task.started_at(), task.stopping_at(), task.stopped_at()];
+        Self {
+            definition: task.task_definition_arn().map(str::to_owned),
+            reason: task.stopped_reason().map(str::to_owned),
+            codes: task.containers().iter().map(|one| one.exit_code()).collect(),
+            times: times.map(|at| at.map(DateTime::as_secs_f64)),
+        }
+    }
 }

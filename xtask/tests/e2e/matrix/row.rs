@@ -50,7 +50,7 @@ impl Row {
         let load = Load::on(&address);
         self.apply(&workspace);
         let run = deploy(&workspace);
-        load.stop();
+        load.stop(&workspace);
         assert_eq!(run.code, 7, "{run:#?}");
         assert_eq!(get(&address).expect("an answer"), "v1");
         self.explained(&workspace, &run);

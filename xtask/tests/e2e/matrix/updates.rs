@@ -142,7 +142,7 @@ fn nobody_ends_it(name: &str) {
     });
     let began = now();
     let run = workspace.run(&["deploy", "--local", "--timeout", "8"]);
-    load.stop();
+    load.stop(&workspace);
     assert_eq!(run.code, 9, "{run:#?}");
     assert_eq!(get(&address).expect("an answer"), "v1");
     assert_eq!(run.outcome["cause"], "`app` exited with code 3: cannot go on", "{run:#?}");
