@@ -58,6 +58,9 @@ pub(super) enum Stopped {
     Refused(String),
 }
 
+/// How long a look at the tasks may take.
+const CLOSER_LOOK: Duration = Duration::from_millis(500);
+
 /// AWS, or what stands in for it.
 pub(super) struct Live<'a> {
     aws: &'a Aws,
@@ -79,9 +82,10 @@ impl<'a> Live<'a> {
         learn(&tasks);
     }
 
-    /// Looks at the tasks of our deployment.
+    /// Looks at the tasks of our deployment: what is late is not shown, since the next look waits.
     pub(super) async fn look(&self, tasks: &mut Tasks, ours: &Deployment, now: Duration) {
-        self.count(tasks.look(self.aws, self.watch.cluster, ours, now).await);
+        let look = tasks.look(self.aws, self.watch.cluster, ours, now);
+        self.count(tokio::time::timeout(CLOSER_LOOK, look).await.unwrap_or(2));
     }
 
     fn count(&self, calls: u32) {

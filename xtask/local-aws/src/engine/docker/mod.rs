@@ -295,8 +295,7 @@ impl Engine for DockerEngine {
 
     async fn remove_all(&self) -> Result<(), EngineError> {
         let filter = labels::of_instance(&self.shared.instance);
-        remove::containers_and_volumes(&self.docker, &filter).await?;
-        remove::networks(&self.docker, filter).await?;
+        remove::containers_volumes_and_networks(&self.docker, &filter).await?;
         remove::unused_image(&self.docker, &holder::image_name(&self.shared.architecture)).await
     }
 }

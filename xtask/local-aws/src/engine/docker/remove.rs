@@ -2,6 +2,7 @@
 //! (left) to remove.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bollard::Docker;
 use bollard::errors::Error;
@@ -16,6 +17,9 @@ use crate::engine::{ContainerId, EngineError};
 
 /// Removals at a time.
 const AT_ONCE: usize = 8;
+/// How long an engine takes at most to finish what it was making, and between two looks.
+const ENDPOINTS: Duration = Duration::from_secs(10);
+const AGAIN: Duration = Duration::from_millis(100);
 
 type Filter = HashMap<String, Vec<String>>;
 
@@ -25,6 +29,26 @@ pub(super) async fn containers_and_volumes(docker: &Docker, filter: &Filter) -> 
         .try_for_each_concurrent(AT_ONCE, |id| async move { container(docker, &id).await })
         .await?;
     volumes(docker, filter.clone()).await
+}
+
+/// A network that still has an endpoint is that of a container that the engine was making when the others
+/// were listed: it is listed now.
+pub(super) async fn containers_volumes_and_networks(
+    docker: &Docker,
+    filter: &Filter,
+) -> Result<(), EngineError> {
+    let end = tokio::time::Instant::now() + ENDPOINTS;
+    loop {
+        containers_and_volumes(docker, filter).await?;
+        match networks(docker, filter.clone()).await {
+            Err(in_use)
+                if in_use.to_string().contains("active endpoints") && tokio::time::Instant::now() < end =>
+            {
+                tokio::time::sleep(AGAIN).await;
+            }
+            other => return other,
+        }
+    }
 }
 
 async fn container(docker: &Docker, id: &ContainerId) -> Result<(), EngineError> {
@@ -55,7 +79,7 @@ async fn volumes(docker: &Docker, filter: Filter) -> Result<(), EngineError> {
     Ok(())
 }
 
-pub(super) async fn networks(docker: &Docker, filter: Filter) -> Result<(), EngineError> {
+async fn networks(docker: &Docker, filter: Filter) -> Result<(), EngineError> {
     let options = ListNetworksOptions { filters: Some(filter) };
     let found = docker.list_networks(Some(options)).await.map_err(|e| error::general(&e))?;
     for id in found.into_iter().filter_map(|network| network.id) {
