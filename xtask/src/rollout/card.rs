@@ -12,6 +12,9 @@ use super::declared::Declared;
 use crate::live::TargetGroup;
 use crate::register::short;
 
+/// The exit code of a program that was killed: 128 + SIGKILL.
+const KILLED: i32 = 137;
+
 /// How many ways to fail are worth showing.
 const SHOWN: usize = 3;
 
@@ -100,9 +103,7 @@ impl Card {
 
     /// The container that ended the newest failed task, and its exit code.
     fn ended(&self) -> Option<(&str, i32)> {
-        let containers = &self.failures.first()?.containers;
-        let ran = containers.iter().filter_map(|one| Some((one, one.exit_code?)));
-        let (one, code) = ran.min_by_key(|(one, code)| rank(*code, one.reason.as_deref()))?;
+        let (one, code) = self.failures.first()?.ended()?;
         Some((&one.name, code))
     }
 
@@ -131,6 +132,20 @@ impl Card {
 }
 
 impl Failure {
+    /// The container that ended the task, and its exit code.
+    fn ended(&self) -> Option<(&Ended, i32)> {
+        let ran = self.containers.iter().filter_map(|one| Some((one, one.exit_code?)));
+        ran.min_by_key(|(one, code)| rank(*code, one.reason.as_deref()))
+    }
+
+    /// Whether a kill ended the task, and if so, whether its reason is known. A host does not always learn
+    /// that it was for want of memory (observed: engines on cgroup v1, of a container that just started):
+    /// another task that died alike may tell.
+    fn killed(&self) -> Option<bool> {
+        let (one, code) = self.ended()?;
+        (code == KILLED).then_some(one.reason.is_some())
+    }
+
     fn lines(&self) -> Vec<String> {
         let others = match self.tasks.len() {
             0 | 1 => String::new(),
@@ -172,7 +187,11 @@ fn failures(tasks: &[Task]) -> Vec<Failure> {
             None => failures.push(Failure { tasks: vec![id], stopped_reason, containers }),
         }
     }
-    failures.sort_by_key(|failure| failure.stopped_reason.starts_with("Scaling activity"));
+    let explained = failures.iter().any(|failure| failure.killed() == Some(true));
+    failures.sort_by_key(|failure| {
+        let made_room = failure.stopped_reason.starts_with("Scaling activity");
+        (made_room, explained && failure.killed() == Some(false))
+    });
     failures
 }
 
@@ -255,6 +274,26 @@ mod tests {
         target group web:
           10.0.0.5:80 unhealthy: Health checks failed with these codes: [500] (Target.ResponseCodeMismatch)
         ");
+    }
+
+    #[test]
+    fn of_tasks_that_were_killed_the_one_that_tells_why_is_told_first() {
+        let killed = |id: &str, reason: Option<&str>| {
+            let container =
+                Container::builder().name("app").exit_code(137).set_reason(reason.map(str::to_owned));
+            Task::builder().task_arn(format!("arn:x:task/c/{id}")).containers(container.build()).build()
+        };
+        let tasks = [
+            killed("3", None),
+            task("2", "exited", 1),
+            killed("1", Some("OutOfMemoryError: Container killed")),
+        ];
+        let mut card = Card::new(&tasks, Vec::new(), Vec::new());
+        card.explain(Declared::default(), 0);
+        assert_eq!(card.to_read(), Some(("2", "app")), "what ended otherwise keeps its place");
+        let mut card = Card::new(&[tasks[0].clone(), tasks[2].clone()], Vec::new(), Vec::new());
+        card.explain(Declared::default(), 0);
+        assert!(card.cause.expect("it is known").contains("ran out of memory"));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! alloc MIB         takes that much memory            busy MILLIS      takes CPU time
 //! get HOST:PORT     an HTTP GET, prints the body      exit CODE        ends
 //! sleep             until SIGTERM, then exit 0        stubborn         ignores SIGTERM for ever
+//! pause MILLIS      takes no CPU time
 //! listen PORT TEXT  HTTP: answers TEXT until SIGTERM, finishes what came in, then exit 0
 //! ```
 
@@ -56,6 +57,7 @@ fn main() {
             "health" => std::process::exit(i32::from(!std::path::Path::new(&next()).exists())),
             "alloc" => allocate(number(&next())),
             "busy" => busy(Duration::from_millis(number(&next()) as u64)),
+            "pause" => std::thread::sleep(Duration::from_millis(number(&next()) as u64)),
             "get" => println!("{}", get(&next()).unwrap_or_else(|e| e.to_string())),
             "exit" => std::process::exit(number(&next()) as i32),
             "sleep" => wait_for_stop(),

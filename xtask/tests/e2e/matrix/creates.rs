@@ -19,7 +19,7 @@ fn that_fail() {
         next: "check `entrypoint` and `command`",
     };
     let memory = Row {
-        change: |_, file| file.command(&["memory"]),
+        change: |_, file| file.command(&["sleep=1000", "memory"]),
         cause: "`app` ran out of memory: the task has 512 MiB, which its containers share",
         next: "give it more than 512 MiB: `memory` of the service",
         ..crash

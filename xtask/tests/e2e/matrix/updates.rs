@@ -23,7 +23,7 @@ fn that_crashes() {
         ..crash
     };
     let memory = Row {
-        change: |_, file| file.container = "command = [\"memory\"]\nmemory = 64".to_owned(),
+        change: |_, file| file.container = "command = [\"sleep=1000\", \"memory\"]\nmemory = 64".to_owned(),
         cause: "`app` ran out of memory: it may use 64 MiB and wanted more",
         next: "give it more than 64 MiB: `memory` of the container",
         ..crash

@@ -62,7 +62,9 @@ async fn events_tell_how_containers_start_and_end() {
         assert_eq!(ended.status, Status::Exited { code: 3, oom_killed: false });
         assert_eq!((ended.task_id.as_str(), ended.container.as_deref()), ("bb01", Some("failing")));
 
-        let greedy = ContainerSpec { memory_mib: Some(16), ..bench.spec("bb01", "greedy", &["alloc", "64"]) };
+        // Engines on cgroup v1 begin to watch for a lack of memory a moment after the start (observed).
+        let words = ["pause", "1000", "alloc", "64"];
+        let greedy = ContainerSpec { memory_mib: Some(16), ..bench.spec("bb01", "greedy", &words) };
         let id = bench.engine.start_container(&holder.id, &greedy).await.expect("starts");
         let killed = Status::Exited { code: 137, oom_killed: true };
         event(&mut events, &id, |status| status == killed).await;
