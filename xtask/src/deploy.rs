@@ -59,7 +59,6 @@ pub struct Deployed {
 /// The first that failed, in the order of the file; the others were tried all the same.
 pub async fn deploy(
     aws: &Aws,
-    engine: &Engine,
     build: &BuildContext,
     config: &Config,
     options: Options,
@@ -76,7 +75,7 @@ pub async fn deploy(
         tokio::try_join!(build::build_all(build, &config.images, events), planned, commit)?;
     let ((), images, networks) = tokio::try_join!(
         infrastructure(aws, config, &plan, events),
-        push_all(aws, engine, &plan, &world, &built, events),
+        push_all(aws, build, config, &plan, &world, &built, events),
         ensure::networks(aws, &plan.networks, events),
     )?;
     let services = config.services.iter().map(|service| {
@@ -110,7 +109,8 @@ async fn infrastructure(aws: &Aws, config: &Config, plan: &Plan, events: &Events
 
 async fn push_all(
     aws: &Aws,
-    engine: &Engine,
+    build: &BuildContext,
+    config: &Config,
     plan: &Plan,
     world: &World,
     built: &[BuiltImage],
@@ -121,11 +121,29 @@ async fn push_all(
         let uri = repositories.get(&image.repository);
         async move {
             let uri = uri.ok_or_else(|| bug(format!("no repository for image `{}`", image.name)))?;
-            push_one(aws, engine, world, image, uri, events).await
+            match push_one(aws, &build.engine, world, image, uri, events).await {
+                Err(error) if push::image_is_gone(&error) => {
+                    let again = rebuilt(build, config, image, events).await?;
+                    push_one(aws, &build.engine, world, &again, uri, events).await
+                }
+                done => done,
+            }
         }
     });
     let pushed = futures_util::future::try_join_all(pushes).await?;
     Ok(pushed.into_iter().map(|image| (image.name.clone(), image)).collect())
+}
+
+/// An image that somebody removed from the engine since it was built, such as by a prune.
+async fn rebuilt(
+    build: &BuildContext,
+    config: &Config,
+    image: &BuiltImage,
+    events: &Events,
+) -> Result<BuiltImage> {
+    let declared: Vec<_> = config.images.iter().filter(|one| one.name == image.name).cloned().collect();
+    let built = build::build_all(build, &declared, events).await?;
+    built.into_iter().next().ok_or_else(|| bug("an image that is not declared was built"))
 }
 
 /// URIs of all repositories, those that were missing created.

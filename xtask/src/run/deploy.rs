@@ -47,7 +47,7 @@ pub(super) async fn run(
     aws.tell(events);
     let build = BuildContext {
         root: workspace.root.clone(),
-        engine: engine.clone(),
+        engine,
         color: global.style().color,
         commit: git::reading(workspace.root.clone()),
     };
@@ -57,7 +57,7 @@ pub(super) async fn run(
         timeout: flags.timeout.map(Duration::from_secs),
         until: flags.until.into(),
     };
-    let results = deploy::deploy(&aws, &engine, &build, &config, options, interrupts, events).await?;
+    let results = deploy::deploy(&aws, &build, &config, options, interrupts, events).await?;
     let deployed = all_or_first_failure(&config, results)?;
     show_places(&aws, &config, instance.as_ref(), &deployed, events).await;
     Ok(json!({ "services": deployed }))

@@ -4,9 +4,15 @@
 use aws_sdk_ecs::client::Waiters as _;
 use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types::{DesiredStatus, ServiceDeployment, Task};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::support::{Workspace, block_on};
+
+/// The moment that was so many seconds after 1970.
+pub(crate) fn moment(seconds: f64) -> Instant {
+    let ago = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock that is right");
+    Instant::now() - Duration::from_secs_f64((ago.as_secs_f64() - seconds).max(0.0))
+}
 
 /// A workspace's cluster, by the API.
 pub(crate) struct Cloud<'w> {

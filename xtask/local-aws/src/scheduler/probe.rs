@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use crate::cloud::Cloud;
 use crate::state::ecs::task::Last;
@@ -14,6 +15,11 @@ use crate::state::ecs::transition::Outcome;
 const PAUSE: Duration = Duration::from_millis(50);
 /// How long a connection must stay open to be believed.
 const HOLD: Duration = Duration::from_millis(80);
+/// By how much that may take longer: on a machine too busy to wake us in time, the engine's forwarder may
+/// not have come to hang up either.
+const LATE: Duration = Duration::from_millis(20);
+/// So many connections in a row have to stay open.
+const ROW: u32 = 2;
 
 /// Waits until every published port takes connections; `None` if the task stopped running first.
 pub(super) async fn until_ready(cloud: &Cloud, task: &str) -> Option<Outcome> {
@@ -34,17 +40,39 @@ pub(super) async fn until_ready(cloud: &Cloud, task: &str) -> Option<Outcome> {
     }
 }
 
-/// An engine's port forwarder accepts before the container listens, and then hangs up: a connection
-/// counts if it stays open for a moment, or if something is said.
+/// An engine's port forwarder accepts before the container listens, and then hangs up: connections
+/// count if they stay open for a moment, or if something is said.
 pub(super) async fn accepts(address: SocketAddr) -> bool {
+    for _ in 0..ROW {
+        match connection(address).await {
+            Seen::Spoke => return true,
+            Seen::Silent => {}
+            Seen::Closed => return false,
+        }
+    }
+    true
+}
+
+/// What became of a connection.
+enum Seen {
+    /// Something was said.
+    Spoke,
+    /// It stayed open.
+    Silent,
+    /// It was refused or closed, or nobody can tell.
+    Closed,
+}
+
+async fn connection(address: SocketAddr) -> Seen {
     let Ok(Ok(mut stream)) = tokio::time::timeout(Duration::from_secs(1), TcpStream::connect(address)).await
     else {
-        return false;
+        return Seen::Closed;
     };
-    let mut byte = [0];
+    let (mut byte, began) = ([0], Instant::now());
     match tokio::time::timeout(HOLD, stream.read(&mut byte)).await {
-        Err(_) => true, // nothing yet, and still open
-        Ok(read) => read.is_ok_and(|n| n > 0),
+        Err(_) if began.elapsed() <= HOLD + LATE => Seen::Silent,
+        Ok(Ok(1..)) => Seen::Spoke,
+        _ => Seen::Closed,
     }
 }
 
