@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 
 /// A call that came in.
@@ -89,7 +89,7 @@ impl Proxy {
             .enable_all()
             .build()
             .expect("a runtime");
-        let listener = runtime.block_on(listen(0)).expect("a free port");
+        let listener = runtime.block_on(async { bind(0)?.listen(BACKLOG) }).expect("a free port");
         let address = listener.local_addr().expect("it has an address");
         let shared = Arc::new(Shared {
             upstream,
@@ -158,8 +158,14 @@ impl Proxy {
     }
 }
 
-async fn listen(port: u16) -> io::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 128;
+
+fn bind(port: u16) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
+    Ok(socket)
 }
 
 async fn accept(listener: TcpListener, port: u16, shared: Arc<Shared>) {
@@ -167,13 +173,13 @@ async fn accept(listener: TcpListener, port: u16, shared: Arc<Shared>) {
     let mut listening = Some(listener);
     loop {
         if *network.borrow_and_update() == Network::Refused {
-            listening = None;
+            drop(listening.take());
+            // Kept, and not listened at: connections are refused, and nobody else gets the port.
+            let kept = bind(port).expect("nobody else has taken the port");
             drop(network.wait_for(|network| *network != Network::Refused).await);
+            listening = Some(kept.listen(BACKLOG).expect("it is ours"));
         }
-        let listener = match listening.take() {
-            Some(listener) => listener,
-            None => listen(port).await.expect("nobody else has taken the port"),
-        };
+        let listener = listening.take().expect("it is there between two turns");
         tokio::select! {
             accepted = listener.accept() => {
                 if let Ok((stream, _)) = accepted {
