@@ -18,7 +18,7 @@ use crate::workspace::Workspace;
     bin_name = "cargo xtask",
     version,
     propagate_version = true,
-    after_help = "Try it without an AWS account:\n  cargo xtask deploy --local\n\nExit codes: 0 done or nothing to do, 2 bad flags or deploy.toml, 3 preflight, 4 build, 5 push,\n6 AWS call, 7 rolled back, 8 failed with nothing to roll back to, 9 timed out, 10 another\ndeployment, 130 interrupted, 1 anything else."
+    after_help = "Try it without an AWS account:\n  cargo xtask deploy --local\n\nExit codes: 0 done or nothing to do, 2 bad flags or deploy.toml, 3 preflight, 4 build, 5 push,\n6 AWS call, 7 rolled back, 8 failed with nothing to roll back to, 9 timed out, 10 another\ndeployment, 11 changes (plan --exit-code), 130 interrupted, 1 anything else."
 )]
 pub struct Cli {
     /// What to do
@@ -85,6 +85,11 @@ pub enum Command {
         after_help = "Examples:\n  cargo xtask deploy --local          on this machine, without an AWS account\n  cargo xtask deploy                  to the account that the AWS configuration names\n  cargo xtask deploy --profile prod   with a profile of it\n  cargo xtask deploy --local --format json | jq -c 'select(.event == \"outcome\")'"
     )]
     Deploy(Deploy),
+    /// Say what a deploy would do and why, and do nothing
+    #[command(
+        after_help = "Examples:\n  cargo xtask plan --local\n  cargo xtask plan --exit-code                exit code 11 if there is something to do\n  cargo xtask plan --out plan.json && cargo xtask deploy --plan plan.json"
+    )]
+    Plan(Plan),
     /// What each service runs, and what went wrong lately
     #[command(
         after_help = "Examples:\n  cargo xtask status --local\n  cargo xtask status web --format json | jq '.result.services[0].tasks'"
@@ -117,6 +122,9 @@ pub struct Deploy {
     /// Start a new deployment even if nothing changed
     #[arg(long)]
     pub force: bool,
+    /// Do what this plan says, or nothing if it is no longer what has to be done
+    #[arg(long, value_name = "FILE", conflicts_with = "force")]
+    pub plan: Option<PathBuf>,
     /// How long to wait for the rollout, instead of deploy.toml's `timeout-minutes`
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: Option<u64>,
@@ -129,6 +137,20 @@ pub struct Deploy {
     /// On Ctrl-C or SIGTERM, stop the rollout and roll it back; otherwise it goes on
     #[arg(long)]
     pub rollback_on_interrupt: bool,
+}
+
+/// `plan`
+#[derive(Args, Debug)]
+pub struct Plan {
+    /// For the local control plane; starts it if it does not run
+    #[arg(long)]
+    pub local: bool,
+    /// Exit with 11 if a deploy would change something
+    #[arg(long)]
+    pub exit_code: bool,
+    /// Write the plan to a file, for `deploy --plan`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// `--until`

@@ -23,7 +23,7 @@ pub fn differs(wanted: &Value, current: &Value) -> bool {
 }
 
 /// A task definition without what AWS fills in, lists that have no order sorted.
-fn normal(definition: &Value) -> Value {
+pub(crate) fn normal(definition: &Value) -> Value {
     let mut definition = definition.clone();
     if let Some(members) = definition.as_object_mut() {
         // A switch that is off is one that was left out: `"enableFaultInjection": false` comes

@@ -92,6 +92,12 @@ impl Engine {
     }
 }
 
+/// Whether a step failed for want of an image that somebody removed from the engine since it was seen there.
+#[must_use]
+pub fn image_is_gone(error: &Error) -> bool {
+    error.source.as_ref().is_some_and(|cause| cause.to_string().to_lowercase().starts_with("no such image"))
+}
+
 /// The engine reads its credentials header in the URL-safe alphabet of Base64 (documented: Docker Engine API,
 /// "Authentication"); bollard writes the other one, and a password with `?`, `>` or `~` in it may then be refused
 /// as "no basic auth credentials".

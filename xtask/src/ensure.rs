@@ -15,7 +15,7 @@ use crate::plan::{GroupPlan, LogGroup, NetworkPlan, SecurityPlan};
 use crate::world::CurrentService;
 
 /// Where a service's tasks go, everything there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Network {
     /// IDs.
     pub subnets: Vec<String>,
@@ -26,6 +26,17 @@ pub struct Network {
 }
 
 impl Network {
+    /// As it will be: a security group that is still to be made is named in place of its ID.
+    #[must_use]
+    pub fn expected(plan: &NetworkPlan) -> Self {
+        let security_groups = match &plan.security {
+            SecurityPlan::Existing(ids) => ids.clone(),
+            SecurityPlan::Own(GroupPlan { id: Some(id), .. }) => vec![id.clone()],
+            SecurityPlan::Own(group) => vec![format!("{} (to be created)", group.name)],
+        };
+        Self { subnets: plan.subnets.clone(), security_groups, assign_public_ip: plan.assign_public_ip }
+    }
+
     /// With no group declared, the groups that a service has stay as they are.
     #[must_use]
     pub fn or_current(&self, current: Option<&CurrentService>) -> Self {
@@ -157,8 +168,9 @@ async fn security_group(aws: &Aws, plan: &GroupPlan, events: &Events) -> Result<
         authorize(aws, &id, rule).await?;
     }
     if !plan.revoke.is_empty() {
+        let ids = plan.revoke.iter().map(|rule| rule.id.clone()).collect();
         let call = aws.ec2.revoke_security_group_ingress().group_id(&id);
-        let answer = call.set_security_group_rule_ids(Some(plan.revoke.clone())).send().await;
+        let answer = call.set_security_group_rule_ids(Some(ids)).send().await;
         match answer {
             Ok(_) => {}
             Err(error) if fault::is(&error, "InvalidSecurityGroupRuleId.NotFound") => {}

@@ -59,6 +59,7 @@ pub async fn register(
     // The SDK insists on a typed container; what is sent is the rendered body.
     let call = call.container_definitions(aws_sdk_ecs::types::ContainerDefinition::builder().build());
     let call = call.customize().mutate_request(replace_body(&definition.body)).interceptor(answer.clone());
+    aws.turn_to_register().await;
     call.send().await.map_err(|error| fault("ecs:RegisterTaskDefinition", &definition.family, error))?;
     let arn = answer
         .take()

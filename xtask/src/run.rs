@@ -1,8 +1,10 @@
 //! Runs a command: flags to steps, results to an exit code.
 
+mod agreed;
 mod deploy;
 mod local;
 mod look;
+mod plan;
 mod target;
 
 use tokio::task::JoinHandle;
@@ -34,8 +36,9 @@ pub async fn run(cli: Cli) -> u8 {
     drop(renderer.await);
     match result {
         Ok(summary) => {
-            report::success(style, name(&cli.command), &summary);
-            0
+            let code = plan::exit_code(&cli.command, &summary);
+            report::success(style, name(&cli.command), &summary, code);
+            code
         }
         Err(error) => {
             report::failure(style, &error);
@@ -47,6 +50,7 @@ pub async fn run(cli: Cli) -> u8 {
 async fn command(cli: &Cli, interrupts: &Interrupts, events: &Events) -> Result<serde_json::Value> {
     match &cli.command {
         Command::Deploy(flags) => deploy::run(&cli.global, flags, interrupts, events).await,
+        Command::Plan(flags) => plan::run(&cli.global, flags, events).await,
         Command::Status(flags) => look::status(&cli.global, flags, events).await,
         Command::Logs(flags) => look::logs(&cli.global, flags, events).await,
         Command::Rollback(flags) => look::rollback(&cli.global, flags, events).await,
@@ -57,6 +61,7 @@ async fn command(cli: &Cli, interrupts: &Interrupts, events: &Events) -> Result<
 const fn name(command: &Command) -> &'static str {
     match command {
         Command::Deploy(_) => "deploy",
+        Command::Plan(_) => "plan",
         Command::Status(_) => "status",
         Command::Logs(_) => "logs",
         Command::Rollback(_) => "rollback",

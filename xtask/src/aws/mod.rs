@@ -1,5 +1,6 @@
 //! The AWS clients, and what is common to calling them.
 
+mod bucket;
 mod credentials;
 pub mod fault;
 pub mod json;
@@ -12,6 +13,7 @@ pub use fault::fault;
 pub(crate) use patience::{LASTING, timeouts};
 
 use crate::event::Events;
+use bucket::Bucket;
 use patience::{ExpiredIsRetried, Patience, retries};
 
 /// One client a service, all on one pool of connections.
@@ -30,6 +32,7 @@ pub struct Aws {
     /// `ap-northeast-2` …
     pub region: String,
     patience: Patience,
+    registrations: Bucket,
 }
 
 /// A client whose failed calls are retried as [`patience`] says. The SDK's own quota of retries
@@ -57,7 +60,13 @@ impl Aws {
             logs: client!(aws_sdk_cloudwatchlogs, config, patience),
             region,
             patience,
+            registrations: Bucket::default(),
         }
+    }
+
+    /// Waits until a task definition may be registered: AWS takes only so many a second.
+    pub async fn turn_to_register(&self) {
+        self.registrations.turn().await;
     }
 
     /// Tells of outages that are waited out, from now on.

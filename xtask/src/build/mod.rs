@@ -21,7 +21,7 @@ use futures_util::future::{join, join_all};
 use tokio::sync::Semaphore;
 
 use crate::config::image::{BinImage, DockerfileImage, Image, ImageSource, Platform};
-use crate::engine::{Engine, text};
+use crate::engine::{self, Engine, text};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Done, Events, Phase, Running};
 use crate::git::Head;
@@ -122,25 +122,36 @@ impl Work<'_> {
         let _slot = self.slots.acquire().await;
         let image = &self.images[at];
         let step = self.events.start(Phase::Build, &image.name);
-        let built = async {
-            let (id, done) = match (&image.source, program) {
-                (ImageSource::Bin(bin), Some(program)) => {
-                    bin::build(self.context, image, bin, program, &step, self.events).await?
-                }
-                (ImageSource::Dockerfile(file), _) => self.dockerfile(image, file, &step).await?,
-                (ImageSource::Bin(_), None) => {
-                    return Err(Error::new(Kind::Unexpected, "a `bin` image came without its program"));
-                }
-            };
-            Ok((inspect(&self.context.engine, image, &id).await?, done))
+        let built = match self.make(image, program.clone(), &step).await {
+            // Somebody removed the image that the engine had, such as by a prune.
+            Err(error) if engine::image_is_gone(&error) => self.make(image, program, &step).await,
+            made => made,
         };
-        match built.await {
+        match built {
             Ok((built, done)) => {
                 step.finish(done, format!("{} {}", short(&built.id), megabytes(built.size)));
                 Ok((at, built))
             }
             Err(error) => Err((at, error)),
         }
+    }
+
+    async fn make(
+        &self,
+        image: &Image,
+        program: Option<PathBuf>,
+        step: &Running,
+    ) -> Result<(BuiltImage, Done)> {
+        let (id, done) = match (&image.source, program) {
+            (ImageSource::Bin(bin), Some(program)) => {
+                bin::build(self.context, image, bin, program, step, self.events).await?
+            }
+            (ImageSource::Dockerfile(file), _) => self.dockerfile(image, file, step).await?,
+            (ImageSource::Bin(_), None) => {
+                return Err(Error::new(Kind::Unexpected, "a `bin` image came without its program"));
+            }
+        };
+        Ok((inspect(&self.context.engine, image, &id).await?, done))
     }
 
     async fn dockerfile(

@@ -27,6 +27,7 @@ pub(super) struct Run<'a> {
     pub(super) images: &'a BTreeMap<String, PushedImage>,
     pub(super) commit: Option<&'a Commit>,
     pub(super) options: Options,
+    pub(super) planned: Option<&'a Change>,
     pub(super) interrupts: &'a Interrupts,
     pub(super) events: &'a Events,
 }
@@ -54,12 +55,16 @@ impl Run<'_> {
         let candidates: Vec<_> = runs.into_iter().chain(self.world.families.get(&wanted.family)).collect();
         let reuse = register::reusable(&definition, &candidates);
         let change = self.decide(wanted, current.as_ref(), reuse.as_ref(), &network).await?;
+        if self.options.exact && self.planned != Some(&change) {
+            return Err(moved(&wanted.name));
+        }
         let registered = register::register(self.aws, &definition, reuse, self.events).await?;
         self.carry_out(wanted, current.as_ref(), &change, &registered, &network).await
     }
 
+    /// A service that was as the file says at some moment of this run needs no second look.
     async fn current(&self, name: &str) -> Result<Option<CurrentService>> {
-        if self.world.at.elapsed() > FRESH {
+        if self.planned != Some(&Change::None) && self.world.at.elapsed() > FRESH {
             return world::current(self.aws, self.cluster, name).await;
         }
         Ok(self.world.services.get(name).cloned())
@@ -163,6 +168,11 @@ impl Run<'_> {
         let rollout = format!("the rollout of `{}` on service `{}`", registered.short(), wanted.name);
         (*change != Change::None).then(|| self.events.goes_on(rollout))
     }
+}
+
+fn moved(service: &str) -> Error {
+    let message = format!("service `{service}` is not what it was when the plan was made: it was left alone");
+    Error::new(Kind::Conflict, message).hint("plan again, and agree to that: `cargo xtask plan --out FILE`")
 }
 
 fn deployed(wanted: &Service, registered: &Registered, changed: bool, watched: Watched) -> Deployed {

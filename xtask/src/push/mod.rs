@@ -92,12 +92,6 @@ pub async fn push(
     })
 }
 
-/// Whether the push failed for want of the image: somebody removed it from the engine since it was built.
-#[must_use]
-pub fn image_is_gone(error: &Error) -> bool {
-    error.source.as_ref().is_some_and(|cause| cause.to_string().starts_with("No such image"))
-}
-
 struct Target<'a> {
     engine: &'a Engine,
     image: &'a BuiltImage,

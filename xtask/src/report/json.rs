@@ -105,8 +105,8 @@ fn failure_of(error: &Error) -> Failure<'_> {
     }
 }
 
-pub(super) fn success(command: &str, result: &Value) -> String {
-    outcome(Ended::Well(Well { ok: true, exit_code: 0, command, result }))
+pub(super) fn success(command: &str, result: &Value, exit_code: u8) -> String {
+    outcome(Ended::Well(Well { ok: true, exit_code, command, result }))
 }
 
 fn outcome(ended: Ended<'_>) -> String {
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn a_run_that_went_well_is_an_outcome() {
         let mut value: Value =
-            serde_json::from_str(&success("deploy", &json!({ "services": [] }))).expect("an object");
+            serde_json::from_str(&success("deploy", &json!({ "services": [] }), 0)).expect("an object");
         value["time"].take();
         insta::assert_snapshot!(value, @r#"{"command":"deploy","event":"outcome","exit-code":0,"ok":true,"result":{"services":[]},"schema":1,"time":null}"#);
     }

@@ -128,9 +128,9 @@ pub fn failed(error: &Error) -> serde_json::Value {
 }
 
 /// Renders the end of a run that went well.
-pub fn success(style: Style, command: &str, summary: &serde_json::Value) {
+pub fn success(style: Style, command: &str, summary: &serde_json::Value, exit_code: u8) {
     if style.format == Format::Json {
-        write_out(&json::success(command, summary));
+        write_out(&json::success(command, summary, exit_code));
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::local;
+use super::{agreed, local};
 use crate::aws::Aws;
 use crate::build::BuildContext;
 use crate::cli::{Deploy, Global};
@@ -32,10 +32,40 @@ pub(super) async fn run(
     interrupts: &Interrupts,
     events: &Events,
 ) -> Result<serde_json::Value> {
+    let Stage { config, build, aws, instance } = stage(global, flags.local, events).await?;
+    let options = Options {
+        force: flags.force,
+        conflict: flags.on_conflict.into(),
+        timeout: flags.timeout.map(Duration::from_secs),
+        until: flags.until.into(),
+        exact: flags.plan.is_some(),
+    };
+    let planned = deploy::plan(&aws, &build, &config, flags.force, events).await?;
+    let document = planned.document(&aws.region, &config);
+    if let Some(file) = &flags.plan {
+        agreed::check(file, &document)?;
+    }
+    document.set_by_hand().for_each(|words| events.warn(words));
+    let results = deploy::deploy(&aws, &build, &config, planned, options, interrupts, events).await?;
+    let deployed = all_or_first_failure(&config, results)?;
+    show_places(&aws, &config, instance.as_ref(), &deployed, events).await;
+    Ok(json!({ "services": deployed }))
+}
+
+/// What a run that builds and looks at the account begins with.
+pub(super) struct Stage {
+    pub(super) config: Config,
+    pub(super) build: BuildContext,
+    pub(super) aws: Aws,
+    pub(super) instance: Option<Instance>,
+}
+
+/// The file, the engine, and the way to the account or the control plane, which is started if it has to be.
+pub(super) async fn stage(global: &Global, local: bool, events: &Events) -> Result<Stage> {
     let workspace = Workspace::of(&global.file);
     let mut config = workspace.config(global.style().color)?;
     let engine = engine::connect(events).await?;
-    let instance = flags.local.then(|| global.instance(&workspace));
+    let instance = local.then(|| global.instance(&workspace));
     let region = global.region.clone().or_else(|| config.region.clone());
     let mut target = Target { local: None, profile: global.profile.clone(), region };
     if let Some(instance) = &instance {
@@ -51,16 +81,7 @@ pub(super) async fn run(
         color: global.style().color,
         commit: git::reading(workspace.root.clone()),
     };
-    let options = Options {
-        force: flags.force,
-        conflict: flags.on_conflict.into(),
-        timeout: flags.timeout.map(Duration::from_secs),
-        until: flags.until.into(),
-    };
-    let results = deploy::deploy(&aws, &build, &config, options, interrupts, events).await?;
-    let deployed = all_or_first_failure(&config, results)?;
-    show_places(&aws, &config, instance.as_ref(), &deployed, events).await;
-    Ok(json!({ "services": deployed }))
+    Ok(Stage { config, build, aws, instance })
 }
 
 /// The control plane's own endpoint and region: one that runs plays the region it was started with.

@@ -15,6 +15,7 @@ use crate::config::{self, service::Threshold};
 use crate::ensure::Network;
 use crate::error::{Result, bug};
 use crate::event::{Done, Events, Phase};
+use crate::plan::{SETTINGS_TAG, record};
 use crate::register::Registered;
 
 /// Carries out the change; returns the service as the call answered, or `None` if no call was needed.
@@ -43,7 +44,10 @@ pub async fn apply(
             "created".to_owned(),
         ),
         Change::Update(changes) => {
-            let service = update(aws, cluster, &wanted.name, before, changes, registered, network).await?;
+            let service = match before {
+                Some(before) if changes.only_tags() => before.clone(),
+                _ => update(aws, cluster, &wanted.name, before, changes, registered, network).await?,
+            };
             tag(aws, &service, &changes.tags).await?;
             (Some(service), Done::Changed, format!("updated: {}", changes.words()))
         }
@@ -198,8 +202,8 @@ fn configuration(threshold: Threshold) -> Option<ThresholdConfiguration> {
 
 fn tags(wanted: &config::service::Service) -> Vec<Tag> {
     let declared = wanted.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-    std::iter::once(OURS)
-        .chain(declared)
-        .map(|(key, value)| Tag::builder().key(key).value(value).build())
-        .collect()
+    let record = record(wanted);
+    let record = Some((SETTINGS_TAG, record.as_str())).filter(|(_, record)| !record.is_empty());
+    let all = std::iter::once(OURS).chain(declared).chain(record);
+    all.map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }

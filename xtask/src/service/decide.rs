@@ -5,6 +5,7 @@ use aws_sdk_ecs::types::{Deployment, DeploymentConfiguration, DeploymentRolloutS
 use crate::config;
 use crate::ensure::Network;
 use crate::error::{Error, Kind, Result};
+use crate::plan::{SETTINGS_TAG, record};
 use crate::register::{Registered, short};
 use crate::world::CurrentService;
 
@@ -50,6 +51,12 @@ impl Changes {
         self.task_definition || self.network || self.platform_version.is_some() || self.force
     }
 
+    /// Whether nothing but tags differs, for which there is a call of its own.
+    #[must_use]
+    pub fn only_tags(&self) -> bool {
+        *self == Self { tags: self.tags.clone(), ..Self::default() }
+    }
+
     /// In the words of deploy.toml.
     #[must_use]
     pub fn words(&self) -> String {
@@ -60,10 +67,11 @@ impl Changes {
             (self.desired_count.is_some(), "desired count"),
             (self.deployment.is_some(), "deployment settings"),
             (self.grace_period.is_some(), "grace period"),
-            (!self.tags.is_empty(), "tags"),
+            (self.tags.iter().any(|(key, _)| key != SETTINGS_TAG), "tags"),
             (self.force, "new deployment forced"),
         ];
-        named.iter().filter(|(differs, _)| *differs).map(|(_, word)| *word).collect::<Vec<_>>().join(", ")
+        let named: Vec<_> = named.iter().filter(|(differs, _)| *differs).map(|(_, word)| *word).collect();
+        if named.is_empty() { "record of its settings".to_owned() } else { named.join(", ") }
     }
 }
 
@@ -174,7 +182,10 @@ fn missing_tags(
     let has = |key: &str, value: &str| {
         current.tags().iter().any(|tag| (tag.key(), tag.value()) == (Some(key), Some(value)))
     };
-    wanted.tags.iter().filter(|(key, value)| !has(key, value)).map(|(k, v)| (k.clone(), v.clone())).collect()
+    let record = Some(record(wanted)).filter(|record| !record.is_empty());
+    let record = record.map(|record| (SETTINGS_TAG.to_owned(), record));
+    let declared = wanted.tags.iter().map(|(key, value)| (key.clone(), value.clone()));
+    declared.chain(record).filter(|(key, value)| !has(key, value)).collect()
 }
 
 fn platform_version(
@@ -260,8 +271,10 @@ mod tests {
             .deployment_configuration(deployment.build())
     }
 
+    /// What the last deploy set was what the file says.
     fn decided(extra: &str, service: ecs::builders::ServiceBuilder, force: bool) -> Result<Change> {
-        let current = CurrentService { service: service.build(), task_definition: None };
+        let tag = ecs::Tag::builder().key(SETTINGS_TAG).value(record(&wanted(extra))).build();
+        let current = CurrentService { service: service.tags(tag).build(), task_definition: None };
         decide(&wanted(extra), Some(&current), Some(&registered()), &network(), force, Conflict::Fail)
     }
 
@@ -290,6 +303,17 @@ mod tests {
         assert_eq!(words(decided("", steady(), false)), "None");
         let all = "desired-count = 1\ndeployment = { minimum-healthy-percent = 100, circuit-breaker = true }";
         assert_eq!(words(decided(all, steady(), false)), "None");
+    }
+
+    #[test]
+    fn what_was_set_is_recorded_where_it_is_not() {
+        let current = CurrentService { service: steady().build(), task_definition: None };
+        let wanted = wanted("desired-count = 1");
+        let change = decide(&wanted, Some(&current), Some(&registered()), &network(), false, Conflict::Fail);
+        let Ok(Change::Update(changes)) = change else { panic!("{change:?}") };
+        assert!(changes.only_tags() && !changes.starts_deployment());
+        assert_eq!(changes.tags, [(SETTINGS_TAG.to_owned(), "desired-count=1".to_owned())]);
+        assert_eq!(changes.words(), "record of its settings");
     }
 
     #[test]

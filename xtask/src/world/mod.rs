@@ -52,15 +52,15 @@ pub struct World {
 /// A call failed, or the file names a network that is not there.
 pub async fn read(aws: &Aws, config: &Config, events: &Events) -> Result<World> {
     let at = Instant::now();
-    let (registry, repositories, log_groups, networks, (cluster_active, services), families) = try_join!(
+    let (registry, repositories, log_groups, networks, found) = try_join!(
         ecr::registry(aws),
         ecr::repositories(aws, config),
         logs::groups(aws, config, events),
         network::networks(aws, config, events),
-        service::services(aws, config),
-        service::families(aws, config),
+        service::read(aws, config),
     )?;
     let (account, registry) = registry;
+    let service::Found { cluster_active, services, families } = found;
     Ok(World {
         at,
         account,

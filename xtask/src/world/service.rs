@@ -34,16 +34,30 @@ impl CurrentService {
 /// Source: Amazon ECS API Reference, DescribeServices.
 const SERVICES_A_CALL: usize = 10;
 
-/// Whether the cluster is active, and the declared services that are.
-pub(super) async fn services(aws: &Aws, config: &Config) -> Result<(bool, BTreeMap<String, CurrentService>)> {
-    let cluster = cluster_active(aws, &config.cluster);
+/// What ECS has of the file.
+pub(super) struct Found {
+    /// Whether the cluster is there and active.
+    pub(super) cluster_active: bool,
+    /// By name, those that exist and are active.
+    pub(super) services: BTreeMap<String, CurrentService>,
+    /// Family to its newest active revision.
+    pub(super) families: BTreeMap<String, Value>,
+}
+
+/// Reads the cluster, its declared services and their families. A service mostly runs its family's newest
+/// revision, which is then asked for once.
+pub(super) async fn read(aws: &Aws, config: &Config) -> Result<Found> {
     let names: Vec<String> = config.services.iter().map(|service| service.name.clone()).collect();
     let calls = names.chunks(SERVICES_A_CALL).map(|names| described(aws, &config.cluster, names));
-    let (active, found) = tokio::try_join!(cluster, futures_util::future::try_join_all(calls))?;
+    let (cluster_active, found, families) = tokio::try_join!(
+        cluster_active(aws, &config.cluster),
+        futures_util::future::try_join_all(calls),
+        families(aws, config)
+    )?;
     let live = found.into_iter().flatten().filter(|service| service.status() == Some("ACTIVE"));
-    let with_definitions = live.map(|service| with_definition(aws, service));
-    let services = futures_util::future::try_join_all(with_definitions).await?;
-    Ok((active, services.into_iter().collect()))
+    let with_definitions = live.map(|service| with_definition(aws, service, &families));
+    let services = futures_util::future::try_join_all(with_definitions).await?.into_iter().collect();
+    Ok(Found { cluster_active, services, families })
 }
 
 /// A service as it is now, if it exists and is active.
@@ -53,7 +67,7 @@ pub(super) async fn services(aws: &Aws, config: &Config) -> Result<(bool, BTreeM
 pub async fn current(aws: &Aws, cluster: &str, name: &str) -> Result<Option<CurrentService>> {
     let found = described(aws, cluster, &[name.to_owned()]).await?;
     match found.into_iter().find(|service| service.status() == Some("ACTIVE")) {
-        Some(service) => Ok(Some(with_definition(aws, service).await?.1)),
+        Some(service) => Ok(Some(with_definition(aws, service, &BTreeMap::new()).await?.1)),
         None => Ok(None),
     }
 }
@@ -80,17 +94,25 @@ async fn described(aws: &Aws, cluster: &str, names: &[String]) -> Result<Vec<Ser
     }
 }
 
-async fn with_definition(aws: &Aws, service: Service) -> Result<(String, CurrentService)> {
+/// `known`: definitions that were read already.
+async fn with_definition(
+    aws: &Aws,
+    service: Service,
+    known: &BTreeMap<String, Value>,
+) -> Result<(String, CurrentService)> {
     let name = service.service_name().unwrap_or_default().to_owned();
     let task_definition = match service.task_definition() {
-        Some(arn) => task_definition(aws, arn).await?,
+        Some(arn) => match known.values().find(|known| known["taskDefinitionArn"] == arn) {
+            Some(known) => Some(known.clone()),
+            None => task_definition(aws, arn).await?,
+        },
         None => None,
     };
     Ok((name, CurrentService { service, task_definition }))
 }
 
 /// Family to its newest active revision.
-pub(super) async fn families(aws: &Aws, config: &Config) -> Result<BTreeMap<String, Value>> {
+async fn families(aws: &Aws, config: &Config) -> Result<BTreeMap<String, Value>> {
     let families: BTreeSet<&str> = config.services.iter().map(|service| service.family.as_str()).collect();
     let each = families.into_iter().map(|family| async move {
         Ok::<_, crate::error::Error>(

@@ -8,6 +8,7 @@ mod api;
 mod credentials;
 mod interruption;
 mod others;
+mod trips;
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};

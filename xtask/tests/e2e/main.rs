@@ -11,6 +11,7 @@ mod interrupt;
 mod load;
 mod matrix;
 mod moments;
+mod plan;
 mod proxy;
 mod recovery;
 mod support;

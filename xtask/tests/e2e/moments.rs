@@ -38,6 +38,13 @@ impl<'w> Cloud<'w> {
         format!("{events:#?}\n{tasks:#?}")
     }
 
+    /// Sets the desired count, as somebody does in the console.
+    pub(crate) fn scale(&self, count: i32) {
+        let name = &self.workspace.name;
+        let call = self.ecs.update_service().cluster(name).service(name).desired_count(count);
+        block_on(call.send()).expect("it is scaled");
+    }
+
     /// When the newest service deployment came to its end, in seconds since 1970, and its status.
     pub(crate) fn ended(&self) -> (f64, String) {
         let record = block_on(self.record());

@@ -4,6 +4,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,8 @@ pub(crate) struct Call {
     pub(crate) operation: String,
     /// The access key it was signed with.
     pub(crate) key: String,
+    /// How many calls had to be answered before it, one after the other, as far as time can tell.
+    pub(crate) depth: usize,
 }
 
 /// What becomes of a call.
@@ -27,6 +30,8 @@ pub(crate) struct Call {
 pub(crate) enum Fate {
     /// The control plane answers it.
     Pass,
+    /// The control plane answers it, and the answer takes its time.
+    Late(Duration),
     /// It does not get there; this answer comes instead.
     Answer(u16, &'static str),
     /// The control plane answers it, and words of the answer are replaced.
@@ -70,6 +75,8 @@ struct Shared {
     fates: Mutex<Fates>,
     calls: Mutex<Vec<Call>>,
     answered: Mutex<Vec<String>>,
+    /// The depth of the deepest call that was answered.
+    depth: AtomicUsize,
     news: Condvar,
 }
 
@@ -97,6 +104,7 @@ impl Proxy {
             fates: Mutex::new(Box::new(|_| Fate::Pass)),
             calls: Mutex::default(),
             answered: Mutex::default(),
+            depth: AtomicUsize::new(0),
             news: Condvar::new(),
         });
         runtime.spawn(accept(listener, address.port(), shared.clone()));
@@ -152,6 +160,12 @@ impl Proxy {
         lock(&self.shared.calls).clone()
     }
 
+    /// Counts depths anew.
+    pub(crate) fn begin(&self) {
+        lock(&self.shared.calls).clear();
+        self.shared.depth.store(0, Ordering::SeqCst);
+    }
+
     /// How many calls of this operation came in.
     pub(crate) fn count(&self, operation: &str) -> usize {
         self.calls().iter().filter(|call| call.operation == operation).count()
@@ -205,7 +219,9 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
 async fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     while let Some(request) = message(&mut stream).await? {
-        let call = Call { at: Instant::now(), operation: operation(&request), key: access_key(&request) };
+        let depth = shared.depth.load(Ordering::SeqCst) + 1;
+        let (operation, key) = (operation(&request), access_key(&request));
+        let call = Call { at: Instant::now(), operation, key, depth };
         lock(&shared.calls).push(call.clone());
         // What goes into a silent connection stays there.
         if *shared.network.borrow() == Network::Silent {
@@ -221,14 +237,16 @@ async fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
             continue;
         }
         let mut answer = forward(shared.upstream, &request).await?;
-        lock(&shared.answered).push(call.operation);
+        lock(&shared.answered).push(call.operation.clone());
         shared.news.notify_all();
         match fate {
             Fate::LoseAnswer => return Ok(()),
             Fate::Swallow => std::future::pending().await,
             Fate::Reword(words) => answer = reworded(&answer, words),
+            Fate::Late(time) => tokio::time::sleep(time).await,
             Fate::Pass | Fate::Answer(..) => {}
         }
+        shared.depth.fetch_max(call.depth, Ordering::SeqCst);
         stream.write_all(&answer).await?;
     }
     Ok(())
