@@ -34,16 +34,19 @@ impl CurrentService {
 /// Source: Amazon ECS API Reference, DescribeServices.
 const SERVICES_A_CALL: usize = 10;
 
-/// Whether the cluster is active, and the declared services that are.
-pub(super) async fn services(aws: &Aws, config: &Config) -> Result<(bool, BTreeMap<String, CurrentService>)> {
-    let cluster = cluster_active(aws, &config.cluster);
+/// The cluster's capacity providers, if it is active, and the declared services that are.
+pub(super) async fn services(
+    aws: &Aws,
+    config: &Config,
+) -> Result<(Option<Vec<String>>, BTreeMap<String, CurrentService>)> {
+    let cluster = cluster_providers(aws, &config.cluster);
     let names: Vec<String> = config.services.iter().map(|service| service.name.clone()).collect();
     let calls = names.chunks(SERVICES_A_CALL).map(|names| described(aws, &config.cluster, names));
-    let (active, found) = tokio::try_join!(cluster, futures_util::future::try_join_all(calls))?;
+    let (providers, found) = tokio::try_join!(cluster, futures_util::future::try_join_all(calls))?;
     let live = found.into_iter().flatten().filter(|service| service.status() == Some("ACTIVE"));
     let with_definitions = live.map(|service| with_definition(aws, service));
     let services = futures_util::future::try_join_all(with_definitions).await?;
-    Ok((active, services.into_iter().collect()))
+    Ok((providers, services.into_iter().collect()))
 }
 
 /// A service as it is now, if it exists and is active.
@@ -58,10 +61,11 @@ pub async fn current(aws: &Aws, cluster: &str, name: &str) -> Result<Option<Curr
     }
 }
 
-async fn cluster_active(aws: &Aws, cluster: &str) -> Result<bool> {
+async fn cluster_providers(aws: &Aws, cluster: &str) -> Result<Option<Vec<String>>> {
     let answer = aws.ecs.describe_clusters().clusters(cluster).send().await;
     let answer = answer.map_err(|error| fault("ecs:DescribeClusters", cluster, error))?;
-    Ok(answer.clusters().iter().any(|cluster| cluster.status() == Some("ACTIVE")))
+    let active = answer.clusters().iter().find(|cluster| cluster.status() == Some("ACTIVE"));
+    Ok(active.map(|cluster| cluster.capacity_providers().to_vec()))
 }
 
 async fn described(aws: &Aws, cluster: &str, names: &[String]) -> Result<Vec<Service>> {
