@@ -198,7 +198,9 @@ pub async fn deploy(
 async fn infrastructure(aws: &Aws, config: &Config, plan: &Plan, events: &Events) -> Result<()> {
     let cluster = async {
         if plan.create_cluster {
-            ensure::cluster(aws, &config.cluster, events).await?;
+            ensure::cluster(aws, &config.cluster, &plan.capacity_providers, events).await?;
+        } else if !plan.capacity_providers.is_empty() {
+            ensure::capacity_providers(aws, &config.cluster, &plan.capacity_providers, events).await?;
         }
         Ok::<_, Error>(())
     };

@@ -11,7 +11,7 @@ use crate::aws::{Aws, OURS, fault};
 use crate::config::service::{Ingress, Source};
 use crate::error::Result;
 use crate::event::{Done, Events, Phase};
-use crate::plan::{GroupPlan, LogGroup, NetworkPlan, SecurityPlan};
+use crate::plan::{GroupPlan, LogGroup, NetworkPlan, SecurityPlan, Target};
 use crate::world::CurrentService;
 
 /// Where a service's tasks go, everything there.
@@ -23,6 +23,8 @@ pub struct Network {
     pub security_groups: Vec<String>,
     /// Whether tasks get a public IP.
     pub assign_public_ip: bool,
+    /// The target groups that the file names; `None` leaves those that the service has.
+    pub target_groups: Option<Vec<Target>>,
 }
 
 impl Network {
@@ -34,7 +36,12 @@ impl Network {
             SecurityPlan::Own(GroupPlan { id: Some(id), .. }) => vec![id.clone()],
             SecurityPlan::Own(group) => vec![format!("{} (to be created)", group.name)],
         };
-        Self { subnets: plan.subnets.clone(), security_groups, assign_public_ip: plan.assign_public_ip }
+        Self {
+            subnets: plan.subnets.clone(),
+            security_groups,
+            assign_public_ip: plan.assign_public_ip,
+            target_groups: plan.target_groups.clone(),
+        }
     }
 
     /// With no group declared, the groups that a service has stay as they are.
@@ -83,12 +90,35 @@ pub async fn repository(aws: &Aws, name: &str, events: &Events) -> Result<String
 ///
 /// # Errors
 /// The call failed.
-pub async fn cluster(aws: &Aws, name: &str, events: &Events) -> Result<()> {
+pub async fn cluster(aws: &Aws, name: &str, providers: &[String], events: &Events) -> Result<()> {
     let step = events.start(Phase::Ensure, format!("cluster {name}"));
     let tag = ecs::Tag::builder().key(OURS.0).value(OURS.1).build();
-    let answer = aws.ecs.create_cluster().cluster_name(name).tags(tag).send().await;
+    let call = aws.ecs.create_cluster().cluster_name(name).tags(tag);
+    let call = call.set_capacity_providers((!providers.is_empty()).then(|| providers.to_vec()));
+    let answer = call.send().await;
     answer.map_err(|error| fault("ecs:CreateCluster", name, error))?;
     step.finish(Done::Changed, "created");
+    Ok(())
+}
+
+/// Tells the cluster of capacity providers that every account has; those that it has, and its default strategy, stay.
+/// Source: Amazon ECS API Reference, PutClusterCapacityProviders (both lists are replaced as a whole).
+///
+/// # Errors
+/// A call failed.
+pub async fn capacity_providers(aws: &Aws, cluster: &str, missing: &[String], events: &Events) -> Result<()> {
+    let step = events.start(Phase::Ensure, format!("cluster {cluster}"));
+    let answer = aws.ecs.describe_clusters().clusters(cluster).send().await;
+    let answer = answer.map_err(|error| fault("ecs:DescribeClusters", cluster, error))?;
+    let now = answer.clusters().first();
+    let mut providers = now.map(|now| now.capacity_providers().to_vec()).unwrap_or_default();
+    providers.extend(missing.iter().filter(|name| !providers.contains(name)).cloned().collect::<Vec<_>>());
+    let strategy = now.map(|now| now.default_capacity_provider_strategy().to_vec()).unwrap_or_default();
+    let call = aws.ecs.put_cluster_capacity_providers().cluster(cluster);
+    let call =
+        call.set_capacity_providers(Some(providers)).set_default_capacity_provider_strategy(Some(strategy));
+    call.send().await.map_err(|error| fault("ecs:PutClusterCapacityProviders", cluster, error))?;
+    step.finish(Done::Changed, format!("has capacity provider {}", missing.join(", ")));
     Ok(())
 }
 
@@ -148,6 +178,7 @@ pub async fn networks(
             subnets: plan.subnets.clone(),
             security_groups,
             assign_public_ip: plan.assign_public_ip,
+            target_groups: plan.target_groups.clone(),
         };
         networks.insert(service.clone(), network);
     }

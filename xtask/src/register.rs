@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::aws::json::{Answer, replace_body};
 use crate::aws::{Aws, fault};
-use crate::diff::differs;
+use crate::diff::{differs, dropped};
 use crate::error::{Result, bug};
 use crate::event::{Done, Events, Phase};
 use crate::render::TaskDefinition;
@@ -61,10 +61,15 @@ pub async fn register(
     let call = call.customize().mutate_request(replace_body(&definition.body)).interceptor(answer.clone());
     aws.turn_to_register().await;
     call.send().await.map_err(|error| fault("ecs:RegisterTaskDefinition", &definition.family, error))?;
-    let arn = answer
-        .take()
-        .and_then(|answer| answer["taskDefinition"]["taskDefinitionArn"].as_str().map(str::to_owned));
+    let answer = answer.take().map(|mut answer| answer["taskDefinition"].take()).unwrap_or_default();
+    let arn = answer["taskDefinitionArn"].as_str().map(str::to_owned);
     let arn = arn.ok_or_else(|| bug("RegisterTaskDefinition answered without an ARN"))?;
     step.finish(Done::Changed, short(&arn));
+    for member in dropped(&definition.body, &answer) {
+        let family = &definition.family;
+        events.note(format!(
+            "ECS does not know `{member}`: {family} was registered without it, as it will be again"
+        ));
+    }
     Ok(Registered { arn })
 }

@@ -2,12 +2,16 @@
 //!
 //! Member names and shapes: Amazon ECS API Reference, RegisterTaskDefinition.
 
+mod given;
+mod volumes;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use crate::aws::{OURS, role_arn};
 use crate::config::image::Platform;
+use crate::config::merge;
 use crate::config::service::{Container, ContainerImage, HealthCheck, Log, Port, Service};
 use crate::git::{COMMIT_TAG, Commit, DIRTY_TAG};
 use crate::push::PushedImage;
@@ -34,25 +38,41 @@ pub struct TaskDefinition {
     pub body: Value,
 }
 
-/// Renders the service's task definition.
+/// Renders the service's task definition: what its keys say, or the team's own JSON, and over it what
+/// `extra` says.
 #[must_use]
 pub fn task_definition(service: &Service, context: Context<'_>) -> TaskDefinition {
+    let mut body = match &service.given {
+        Some(given) => given::rendered(service, given, context),
+        None => rendered(service, context),
+    };
+    let containers = body.get_mut("containerDefinitions").and_then(Value::as_array_mut);
+    for container in containers.into_iter().flatten().filter_map(Value::as_object_mut) {
+        let declared = service.containers.iter().find(|one| container.get("name") == Some(&json!(one.name)));
+        merge(container, declared.map_or(&Map::new(), |declared| &declared.extra));
+    }
+    merge(&mut body, &service.extra);
+    TaskDefinition { family: service.family.clone(), body: Value::Object(body) }
+}
+
+fn rendered(service: &Service, context: Context<'_>) -> Map<String, Value> {
     let role = |role: &String| json!(role_arn(role, context.region, context.account));
     let containers: Vec<_> = service.containers.iter().map(|one| container(service, one, context)).collect();
-    let body = object([
+    let compatibility = if service.launch.is_fargate() { "FARGATE" } else { "EC2" };
+    members([
         ("family", Some(json!(service.family))),
         ("networkMode", Some(json!("awsvpc"))),
-        ("requiresCompatibilities", Some(json!(["FARGATE"]))),
-        ("cpu", Some(json!(service.cpu.to_string()))),
-        ("memory", Some(json!(service.memory.to_string()))),
+        ("requiresCompatibilities", Some(json!([compatibility]))),
+        ("cpu", service.cpu.map(|units| json!(units.to_string()))),
+        ("memory", service.memory.map(|mib| json!(mib.to_string()))),
         ("executionRoleArn", service.execution_role.as_ref().map(role)),
         ("taskRoleArn", service.task_role.as_ref().map(role)),
         ("runtimePlatform", Some(runtime_platform(service.platform))),
         ("ephemeralStorage", service.ephemeral_storage.map(|size| json!({ "sizeInGiB": size }))),
+        ("volumes", list(service.volumes.iter().map(volumes::volume))),
         ("containerDefinitions", Some(Value::Array(containers))),
         ("tags", Some(tags(service, context.commit))),
-    ]);
-    TaskDefinition { family: service.family.clone(), body }
+    ])
 }
 
 fn runtime_platform(platform: Platform) -> Value {
@@ -111,6 +131,7 @@ fn container(service: &Service, container: &Container, context: Context<'_>) -> 
             ),
         ),
         ("stopTimeout", container.stop_timeout.map(|seconds| json!(seconds))),
+        ("mountPoints", list(container.mounts.iter().map(volumes::mount))),
         ("linuxParameters", container.init.map(|flag| json!({ "initProcessEnabled": flag }))),
         ("dockerLabels", (!container.labels.is_empty()).then(|| json!(container.labels))),
         ("logConfiguration", Some(container.log.as_ref().map_or_else(default_log, log))),
@@ -173,9 +194,12 @@ fn list(items: impl Iterator<Item = Value>) -> Option<Value> {
     (!items.is_empty()).then_some(Value::Array(items))
 }
 
-fn object<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
-    let present = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    Value::Object(present.collect::<Map<_, _>>())
+fn object<const N: usize>(present: [(&str, Option<Value>); N]) -> Value {
+    Value::Object(members(present))
+}
+
+fn members<const N: usize>(members: [(&str, Option<Value>); N]) -> Map<String, Value> {
+    members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
 #[cfg(test)]
@@ -184,7 +208,11 @@ mod tests {
     use std::path::Path;
 
     fn rendered(text: &str) -> Value {
-        let config = crate::config::parse(text, Path::new("/nowhere")).expect("the file is valid");
+        rendered_in(Path::new("/nowhere"), text)
+    }
+
+    fn rendered_in(root: &Path, text: &str) -> Value {
+        let config = crate::config::parse(text, root).expect("the file is valid");
         let pushed = |name: &str| PushedImage {
             name: name.to_owned(),
             repository_uri: format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/{name}"),
@@ -242,6 +270,12 @@ mod tests {
             stop-timeout = 90
             init = true
             labels = { a = "b" }
+            mounts = [{ volume = "data", path = "/data", read-only = true }, { volume = "scratch", path = "/tmp" }]
+            [service.web.volumes.data]
+            file-system-id = "fs-1"
+            access-point = "fsap-1"
+            iam = true
+            [service.web.volumes.scratch]
             [service.web.container.side]
             image = "public.ecr.aws/x/side:1"
             essential = false
@@ -249,5 +283,45 @@ mod tests {
             log = { driver = "splunk", options = { splunk-url = "u" }, secret-options = { splunk-token = "arn:x" } }
         "#;
         insta::assert_json_snapshot!("every_key", rendered(text));
+    }
+
+    #[test]
+    fn extra_is_merged_last() {
+        let text = r#"
+            cluster = "c"
+            image.server = { bin = "server" }
+            [service.web]
+            cpu = 256
+            memory = 512
+            execution-role = "role"
+            extra = { pidMode = "task", runtimePlatform = { operatingSystemFamily = "OTHER" } }
+            [service.web.container.app]
+            image = "server"
+            init = true
+            command = ["a", "b"]
+            extra = { linuxParameters = { tmpfs = [{ containerPath = "/t", size = 1 }] }, command = ["c"] }
+        "#;
+        let body = rendered(text);
+        assert_eq!(body["pidMode"], "task");
+        let platform = json!({ "cpuArchitecture": "X86_64", "operatingSystemFamily": "OTHER" });
+        assert_eq!(body["runtimePlatform"], platform);
+        let container = &body["containerDefinitions"][0];
+        let linux = json!({ "initProcessEnabled": true, "tmpfs": [{ "containerPath": "/t", "size": 1 }] });
+        assert_eq!((&container["linuxParameters"], &container["command"]), (&linux, &json!(["c"])));
+    }
+
+    #[test]
+    fn a_json_of_the_teams_is_pinned_and_tagged() {
+        let root = tempfile::tempdir().expect("a directory");
+        let json = r#"{ "family": "seed", "networkMode": "awsvpc", "cpu": "256", "memory": "512",
+            "executionRoleArn": "arn:x", "containerDefinitions": [
+                { "name": "app", "image": "1.dkr.ecr.r.amazonaws.com/server:latest", "entryPoint": ["node"] },
+                { "name": "side", "image": "side:1" }],
+            "tags": [{ "key": "team", "value": "json" }, { "key": "kept", "value": "yes" }] }"#;
+        std::fs::write(root.path().join("task.json"), json).expect("written");
+        let text = "cluster = \"c\"\nimage.server = { bin = \"server\" }\n[service.web]\n\
+                    task-definition = \"task.json\"\ntags = { team = \"toml\" }\n\
+                    container.side.extra = { cpu = 5 }\n";
+        insta::assert_json_snapshot!("given", rendered_in(root.path(), text));
     }
 }

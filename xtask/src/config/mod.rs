@@ -7,6 +7,7 @@
 
 pub mod image;
 pub mod limits;
+mod merge;
 pub mod problem;
 mod raw;
 pub mod service;
@@ -14,13 +15,19 @@ mod shape;
 pub mod source;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_json;
+#[cfg(test)]
+mod tests_service;
 mod validate;
 
 use std::path::Path;
 
 use toml::de::{DeTable, Deserializer};
 
+pub use merge::merge;
 pub use validate::role_recipe;
+pub(crate) use validate::units;
 
 use problem::Problem;
 use source::Spans;

@@ -1,6 +1,16 @@
 //! Services of deploy.toml, validated: what `plan` and `render` take.
 
+mod capacity;
+mod traffic;
+mod volume;
+
 use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+pub use capacity::{FARGATE_PROVIDERS, Launch, Provider};
+pub use traffic::{GroupRef, Registry, TargetGroup};
+pub use volume::{Efs, Mount, Volume};
 
 use super::image::Platform;
 
@@ -11,14 +21,20 @@ pub struct Service {
     pub name: String,
     /// The task definition's family.
     pub family: String,
+    /// What its tasks run on.
+    pub launch: Launch,
     /// Fargate platform version, `None` for `LATEST`.
     pub platform_version: Option<String>,
     /// What its images are built for.
     pub platform: Platform,
+    /// The team's own task definition in ECS JSON. What the other fields say of one is then what it says.
+    pub given: Option<Map<String, Value>>,
+    /// ECS JSON merged last into the task definition.
+    pub extra: Map<String, Value>,
     /// CPU units.
-    pub cpu: u32,
+    pub cpu: Option<u32>,
     /// MiB.
-    pub memory: u32,
+    pub memory: Option<u32>,
     /// GiB, `None` for Fargate's 20.
     pub ephemeral_storage: Option<u32>,
     /// `None`: 1 on creation, untouched afterwards.
@@ -27,6 +43,8 @@ pub struct Service {
     pub execution_role: Option<String>,
     /// Name or ARN.
     pub task_role: Option<String>,
+    /// Where the subnets and groups are looked for; `None`: wherever they are.
+    pub vpc: Option<Vpc>,
     /// Where its tasks get their addresses.
     pub subnets: Subnets,
     /// `None`: on where a subnet has no NAT.
@@ -37,10 +55,22 @@ pub struct Service {
     pub deployment: Deployment,
     /// Seconds.
     pub health_check_grace_period: Option<u32>,
+    /// Target groups; `None` leaves those that it has.
+    pub target_groups: Option<Vec<TargetGroup>>,
+    /// Service registries; `None` leaves those that it has.
+    pub registries: Option<Vec<Registry>>,
+    /// Whether ECS Exec is on; `None` leaves it.
+    pub exec: Option<bool>,
+    /// `SERVICE`, `TASK_DEFINITION` or `NONE`; `None`: `SERVICE` on creation, untouched afterwards.
+    pub propagate_tags: Option<&'static str>,
+    /// Whether ECS keeps zones equal; `None` leaves it.
+    pub zone_rebalancing: Option<bool>,
     /// Log group of the containers that have no log driver of their own.
     pub log_group: LogGroup,
     /// Of the service and its task definition.
     pub tags: BTreeMap<String, String>,
+    /// In the order of the file.
+    pub volumes: Vec<Volume>,
     /// In the order of the file.
     pub containers: Vec<Container>,
 }
@@ -49,7 +79,7 @@ impl Service {
     /// A service whose containers all log elsewhere needs no group.
     #[must_use]
     pub fn uses_log_group(&self) -> bool {
-        self.containers.iter().any(|container| container.log.is_none())
+        self.given.is_none() && self.containers.iter().any(|container| container.log.is_none())
     }
 }
 
@@ -58,9 +88,22 @@ impl Service {
 pub enum Subnets {
     /// The default ones of the default VPC.
     Default,
-    /// By ID.
-    Ids(Vec<String>),
+    /// All of the VPC that the file names.
+    All,
+    /// By ID (`subnet-…`) or name (the tag `Name`).
+    Listed(Vec<String>),
     /// Those that carry all of these tags.
+    Tagged(BTreeMap<String, String>),
+}
+
+/// A VPC that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Vpc {
+    /// `vpc-…`
+    Id(String),
+    /// By the tag `Name`.
+    Name(String),
+    /// One that carries all of these tags.
     Tagged(BTreeMap<String, String>),
 }
 
@@ -71,8 +114,10 @@ pub enum Security {
     Default,
     /// One that the file declares.
     Own(SecurityGroup),
-    /// Existing ones, by ID.
+    /// Existing ones, by ID (`sg-…`) or name.
     Existing(Vec<String>),
+    /// Those that carry all of these tags.
+    Tagged(BTreeMap<String, String>),
 }
 
 /// A security group that the file declares.
@@ -119,10 +164,23 @@ pub struct Deployment {
     pub maximum_percent: Option<u32>,
     /// When ECS stops a rollout whose tasks fail, where the file says so.
     pub circuit_breaker: Option<CircuitBreaker>,
+    /// Alarms that stop a rollout, where the file says so.
+    pub alarms: Option<Alarms>,
+    /// Minutes for which the alarms are watched at the end, where the file says so.
+    pub bake_minutes: Option<u32>,
     /// How long to wait for the rollout.
     pub timeout: std::time::Duration,
     /// How often tasks may die alike before the rollout is stopped; `None` never stops it.
     pub crash_limit: Option<u32>,
+}
+
+/// CloudWatch alarms that stop a rollout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alarms {
+    /// With none, no alarm is watched.
+    pub names: Vec<String>,
+    /// Whether ECS then rolls back.
+    pub rollback: bool,
 }
 
 /// The deployment circuit breaker, as far as the file speaks of it.
@@ -200,10 +258,46 @@ pub struct Container {
     pub stop_timeout: Option<u32>,
     /// An init process as PID 1.
     pub init: Option<bool>,
+    /// Where it sees the volumes of the task.
+    pub mounts: Vec<Mount>,
     /// Docker labels.
     pub labels: BTreeMap<String, String>,
     /// `None`: the service's log group.
     pub log: Option<Log>,
+    /// ECS JSON merged last into the container definition.
+    pub extra: Map<String, Value>,
+}
+
+impl Container {
+    /// A container of which nothing more is said.
+    #[must_use]
+    pub fn new(name: &str, image: ContainerImage) -> Self {
+        Self {
+            name: name.to_owned(),
+            image,
+            ports: Vec::new(),
+            essential: true,
+            cpu: None,
+            memory: None,
+            memory_reservation: None,
+            entrypoint: None,
+            command: None,
+            environment: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            health_check: None,
+            depends_on: BTreeMap::new(),
+            user: None,
+            working_directory: None,
+            read_only_root: None,
+            ulimits: Vec::new(),
+            stop_timeout: None,
+            init: None,
+            mounts: Vec::new(),
+            labels: BTreeMap::new(),
+            log: None,
+            extra: Map::new(),
+        }
+    }
 }
 
 /// What a container runs.

@@ -25,7 +25,8 @@ impl<'s> Checker<'s> {
         let properties = schema["properties"].as_object();
         for (key, value) in table {
             let known = properties.and_then(|properties| properties.get(key.get_ref().as_ref()));
-            match known.or_else(|| schema.get("additionalProperties").filter(|extra| extra.is_object())) {
+            match known.or_else(|| schema.get("additionalProperties").filter(|extra| **extra != false)) {
+                Some(Json::Bool(true)) => self.json(value, key.get_ref()),
                 Some(schema) => self.value(value, schema, key.get_ref()),
                 None => self.unknown(key, properties),
             }
@@ -58,6 +59,30 @@ impl<'s> Checker<'s> {
             }
             _ => {}
         }
+    }
+
+    /// A value of any type that JSON has too.
+    fn json(&mut self, value: &Spanned<DeValue<'_>>, key: &str) {
+        match value.get_ref() {
+            DeValue::Datetime(_) => self.no_json(value, key, "write it as a string"),
+            DeValue::Float(number)
+                if matches!(number.as_str().trim_start_matches(['+', '-']), "inf" | "nan") =>
+            {
+                self.no_json(value, key, "write a number");
+            }
+            DeValue::Array(items) => items.iter().for_each(|item| self.json(item, key)),
+            DeValue::Table(table) => table.iter().for_each(|(key, value)| self.json(value, key.get_ref())),
+            _ => {}
+        }
+    }
+
+    fn no_json(&mut self, value: &Spanned<DeValue<'_>>, key: &str, help: &str) {
+        self.problems.push(Problem {
+            span: Some(value.span()),
+            title: format!("`{key}` is nothing that JSON can say"),
+            label: format!("this is {}", article(value.get_ref().type_str())),
+            help: vec![help.to_owned()],
+        });
     }
 
     fn resolve(&self, schema: &'s Json) -> &'s Json {

@@ -98,6 +98,19 @@ impl Spans {
         }
     }
 
+    /// Whether the file has this key.
+    #[must_use]
+    pub fn has(&self, path: &Path) -> bool {
+        self.keys.contains_key(path)
+    }
+
+    /// The keys right below a table, in the order of the alphabet.
+    pub fn keys_in(&self, path: &Path) -> impl Iterator<Item = &str> {
+        let below = path.0.len();
+        let inside = move |other: &&Path| other.0.len() == below + 1 && other.0.starts_with(&path.0);
+        self.keys.keys().filter(inside).filter_map(|key| key.0.last()).map(String::as_str)
+    }
+
     /// A `[table]`'s span covers many lines; its key says the same in one word.
     fn is_table_body(&self, path: &Path, span: &Range<usize>) -> bool {
         let inside = |other: &&Path| other.parent().as_ref() == Some(path);

@@ -82,6 +82,10 @@ rejected! {
     rollout_that_cannot_move: "cpu = 256" => "cpu = 256\ndeployment = { maximum-percent = 100 }";
     account: "cluster" => "account = \"1234\"\ncluster";
     stop_timeout: "port = 3000" => "port = 3000\nstop-timeout = 300";
+    image_missing: "image = \"server\"" => "essential = true";
+    extra_in_another_style: "port = 3000" => "port = 3000\nextra = { start-timeout = 3 }";
+    extra_with_a_key_of_its_own: "cpu = 256" => "cpu = 256\nextra = { family = \"x\", containerDefinitions = [] }";
+    extra_that_json_cannot_say: "cpu = 256" => "cpu = 256\nextra = { since = 2026-01-01, rate = inf }";
     several_problems_at_once: "cpu = 256\nmemory = 512" => "cpu = 300\nmemory = 512\ndesired-count = -1\nephemeral-storage = 5";
     several_unknown_keys: "cpu = 256" => "cpu = 256\nfoo = 1\nbar = 2";
 }
@@ -97,7 +101,7 @@ fn the_sample_of_the_repository_is_good() {
     let text = std::fs::read_to_string(root.join("deploy.toml")).expect("the sample is there");
     let config = parse(&text, &root).expect("the sample is valid");
     let service = &config.services[0];
-    assert_eq!((service.cpu, service.memory, service.desired_count), (256, 512, Some(2)));
+    assert_eq!((service.cpu, service.memory, service.desired_count), (Some(256), Some(512), Some(2)));
     assert_eq!(service.subnets, Subnets::Default);
     assert!(matches!(&service.security, Security::Own(group) if group.ingress.len() == 1));
     let names: Vec<_> = service.containers.iter().map(|container| container.name.as_str()).collect();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::Config;
-use crate::config::service::{Ingress, Security, SecurityGroup, Service};
+use crate::config::service::{GroupRef, Ingress, Security, SecurityGroup, Service, TargetGroup};
 use crate::error::{Error, Kind, Result};
 use crate::world::{self, Network, World};
 
@@ -14,6 +14,8 @@ pub struct Plan {
     pub repositories: Vec<String>,
     /// Whether the cluster has to be created.
     pub create_cluster: bool,
+    /// Capacity providers that the cluster is to be told of.
+    pub capacity_providers: Vec<String>,
     /// Log groups to create, or whose retention is to change.
     pub log_groups: Vec<LogGroup>,
     /// Service name to its network.
@@ -42,6 +44,19 @@ pub struct NetworkPlan {
     pub assign_public_ip: bool,
     /// Which security groups.
     pub security: SecurityPlan,
+    /// The target groups that the file names; `None` leaves those that the service has.
+    pub target_groups: Option<Vec<Target>>,
+}
+
+/// A target group that exists, and where in the task it sends traffic to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The target group's.
+    pub arn: String,
+    /// A container of the task.
+    pub container: String,
+    /// One of its ports.
+    pub port: u16,
 }
 
 /// Which security groups.
@@ -87,11 +102,13 @@ pub fn plan(config: &Config, world: &World) -> Result<Plan> {
     let mut repositories: Vec<String> = missing.cloned().collect();
     repositories.sort();
     repositories.dedup();
+    let networks = config.services.iter().filter_map(|service| network(service, config, world));
     Ok(Plan {
         repositories,
         create_cluster: !world.cluster_active,
+        capacity_providers: capacity_providers(config, world)?,
         log_groups: log_groups(config, world),
-        networks: config.services.iter().filter_map(|service| network(service, config, world)).collect(),
+        networks: networks.collect::<Result<_>>()?,
     })
 }
 
@@ -104,6 +121,27 @@ fn check_account(config: &Config, world: &World) -> Result<()> {
                 .hint("choose the right `--profile`, or change `account`"))
         }
         _ => Ok(()),
+    }
+}
+
+/// Fargate's are every account's: the cluster only has to be told. Others have to be in it already; a cluster that
+/// is still to be made is given all of them.
+fn capacity_providers(config: &Config, world: &World) -> Result<Vec<String>> {
+    let declared = config.services.iter().flat_map(|service| service.launch.providers());
+    let mut missing: Vec<_> =
+        declared.filter(|provider| !world.cluster_providers.contains(&provider.name)).collect();
+    missing.sort();
+    missing.dedup_by(|a, b| a.name == b.name);
+    match missing.iter().find(|provider| world.cluster_active && !provider.is_fargate()) {
+        Some(provider) => {
+            let message =
+                format!("cluster `{}` has no capacity provider `{}`", config.cluster, provider.name);
+            let known = format!("it has: {}", world.cluster_providers.join(", "));
+            Err(Error::new(Kind::Preflight, message)
+                .hint(if world.cluster_providers.is_empty() { "it has none".to_owned() } else { known })
+                .hint("`aws ecs put-cluster-capacity-providers` puts one in"))
+        }
+        None => Ok(missing.into_iter().map(|provider| provider.name.clone()).collect()),
     }
 }
 
@@ -134,18 +172,40 @@ fn log_groups(config: &Config, world: &World) -> Vec<LogGroup> {
     plans
 }
 
-fn network(service: &Service, config: &Config, world: &World) -> Option<(String, NetworkPlan)> {
+fn network(service: &Service, config: &Config, world: &World) -> Option<Result<(String, NetworkPlan)>> {
     let network = world.networks.get(&service.name)?;
     let security = match &service.security {
         Security::Default => SecurityPlan::Existing(Vec::new()),
-        Security::Existing(ids) => SecurityPlan::Existing(ids.clone()),
+        Security::Existing(_) | Security::Tagged(_) => SecurityPlan::Existing(network.groups.clone()),
         Security::Own(group) => {
             SecurityPlan::Own(group_plan(&shared(group, network, config, world), network))
         }
     };
     let subnets = network.subnets.iter().map(|subnet| subnet.id.clone()).collect();
-    let plan = NetworkPlan { subnets, assign_public_ip: assign_public_ip(service, network), security };
-    Some((service.name.clone(), plan))
+    let target_groups = match targets(service, world).transpose() {
+        Ok(targets) => targets,
+        Err(error) => return Some(Err(error)),
+    };
+    let assign_public_ip = assign_public_ip(service, network);
+    let plan = NetworkPlan { subnets, assign_public_ip, security, target_groups };
+    Some(Ok((service.name.clone(), plan)))
+}
+
+fn targets(service: &Service, world: &World) -> Option<Result<Vec<Target>>> {
+    let target = |declared: &TargetGroup| {
+        let arn = match &declared.group {
+            GroupRef::Arn(arn) => arn.clone(),
+            GroupRef::Name(name) => world.target_groups.get(name).cloned().ok_or_else(|| {
+                let message =
+                    format!("there is no target group `{name}`, as `service.{}` says", service.name);
+                Error::new(Kind::Preflight, message).hint(
+                    "`aws elbv2 describe-target-groups` lists those of the region: is it the right one?",
+                )
+            })?,
+        };
+        Ok(Target { arn, container: declared.container.clone(), port: declared.port })
+    };
+    Some(service.target_groups.as_ref()?.iter().map(target).collect())
 }
 
 /// A group that several services declare has the rules of all of them.
@@ -169,7 +229,10 @@ fn shared(group: &SecurityGroup, network: &Network, config: &Config, world: &Wor
 /// Left to us, tasks get a public IP where a subnet has no other way out: without one they
 /// could not even pull their image.
 fn assign_public_ip(service: &Service, network: &Network) -> bool {
-    let needed = || network.subnets.iter().any(|subnet| subnet.needs_public_ip == Some(true));
+    let needed = || {
+        service.launch.is_fargate()
+            && network.subnets.iter().any(|subnet| subnet.needs_public_ip == Some(true))
+    };
     service.assign_public_ip.unwrap_or_else(needed)
 }
 

@@ -27,6 +27,7 @@ pub fn document(place: Place<'_>, plan: &Plan, images: &[ImagePlan], services: &
     if plan.create_cluster {
         items.push(Item::new(Action::Create, Object::Cluster, place.cluster));
     }
+    items.extend(providers(place.cluster, plan));
     items.extend(plan.repositories.iter().map(|name| create(Object::Repository, name)));
     items.extend(plan.log_groups.iter().map(log_group));
     items.extend(groups(plan));
@@ -40,6 +41,18 @@ pub fn document(place: Place<'_>, plan: &Plan, images: &[ImagePlan], services: &
         items,
         notes: services.iter().flat_map(|service| service.notes.clone()).collect(),
     }
+}
+
+/// What a cluster that exists is told of; one that is made is made with it.
+fn providers(cluster: &str, plan: &Plan) -> Option<Item> {
+    if plan.create_cluster || plan.capacity_providers.is_empty() {
+        return None;
+    }
+    let mut item = Item::new(Action::Change, Object::Cluster, cluster);
+    let all = plan.capacity_providers.iter();
+    item.differences =
+        all.map(|name| Difference::new("capacity-providers", None, Some(name.clone()))).collect();
+    Some(item)
 }
 
 fn log_group(group: &LogGroup) -> Item {
@@ -130,6 +143,7 @@ mod tests {
             subnets: vec!["subnet-1".to_owned()],
             security_groups: vec!["web (to be created)".to_owned()],
             assign_public_ip: true,
+            target_groups: None,
         };
         let definition = task_definition(wanted, context);
         let services = [service(

@@ -162,6 +162,7 @@ fn settings(
         let from = tag(now, key).map(str::to_owned);
         Difference::new(format!("tags.{key}"), from, Some(value.clone()))
     }));
+    all.extend(super::settings::differences(&changes.settings, now));
     by_hand(&mut all, now);
     all
 }
@@ -213,6 +214,18 @@ fn deployment(
     for (key, to, from) in percents.into_iter().filter(|(_, to, from)| to != from) {
         let text = |number: Option<i32>| number.map(|number| number.to_string());
         all.push(Difference::new(format!("deployment.{key}"), text(from), text(to)));
+    }
+    let minutes = |one: Option<&DeploymentConfiguration>| {
+        one.and_then(|one| one.bake_time_in_minutes()).map(|m| m.to_string())
+    };
+    if minutes(Some(next)) != minutes(now) {
+        all.push(Difference::new("deployment.bake-time-minutes", minutes(now), minutes(Some(next))));
+    }
+    let alarms = |one: Option<&DeploymentConfiguration>| {
+        one.and_then(|one| one.alarms()).map(|alarms| alarms.alarm_names().join(", "))
+    };
+    if next.alarms() != now.and_then(|now| now.alarms()) {
+        all.push(Difference::new("deployment.alarms", alarms(now), alarms(Some(next))));
     }
     let before = now.and_then(|now| now.deployment_circuit_breaker());
     if next.deployment_circuit_breaker() != before {

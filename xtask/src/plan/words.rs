@@ -95,11 +95,13 @@ fn containers(list: Value) -> Value {
 fn container(value: Value) -> Value {
     let members = value.as_object().cloned().unwrap_or_default();
     let mut out = Map::new();
+    // Being essential is the default, and what is off was left out.
+    if !members.contains_key("essential") {
+        out.insert("essential".to_owned(), json!(false));
+    }
     for (name, value) in members {
         let (key, value) = match name.as_str() {
-            "name" => continue,
-            // What a container is unless something is said.
-            "essential" if value == true => continue,
+            "name" | "essential" => continue,
             "environment" => ("environment".to_owned(), keyed(value, "name", Some("value"))),
             "secrets" => ("secrets".to_owned(), keyed(value, "name", Some("valueFrom"))),
             "dependsOn" => ("depends-on".to_owned(), keyed(value, "containerName", Some("condition"))),

@@ -4,12 +4,13 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
 
 use aws_sdk_ecs::types::{
-    AssignPublicIp, AwsVpcConfiguration, DeploymentCircuitBreaker, DeploymentConfiguration, LaunchType,
+    AssignPublicIp, AwsVpcConfiguration, DeploymentAlarms, DeploymentCircuitBreaker, DeploymentConfiguration,
     NetworkConfiguration, PropagateTags, Service, Tag, ThresholdConfiguration, ThresholdType,
 };
 
 use super::decide::{Change, Changes, count};
 use super::once;
+use super::settings::{Settings, launch_type};
 use crate::aws::{Aws, OURS, fault};
 use crate::config::{self, service::Threshold};
 use crate::ensure::Network;
@@ -68,7 +69,10 @@ async fn create(
         .minimum_healthy_percent(declared.minimum_healthy_percent.map_or(100, count))
         .maximum_percent(declared.maximum_percent.map_or(200, count))
         .deployment_circuit_breaker(breaker(declared.circuit_breaker.as_ref(), None))
+        .set_alarms(declared.alarms.as_ref().and_then(|declared| alarms(declared, None)))
+        .set_bake_time_in_minutes(declared.bake_minutes.map(count))
         .build();
+    let settings = Settings::declared(wanted, network);
     let call = aws
         .ecs
         .create_service()
@@ -78,12 +82,17 @@ async fn create(
         .client_token(token())
         .task_definition(&registered.arn)
         .desired_count(wanted.desired_count.map_or(1, count))
-        .launch_type(LaunchType::Fargate)
+        .set_launch_type(launch_type(&wanted.launch))
+        .set_capacity_provider_strategy(settings.providers.filter(|providers| !providers.is_empty()))
+        .set_load_balancers(settings.balancers.filter(|balancers| !balancers.is_empty()))
+        .set_service_registries(settings.registries.filter(|registries| !registries.is_empty()))
+        .set_enable_execute_command(settings.exec)
+        .set_availability_zone_rebalancing(settings.rebalancing)
         .set_platform_version(wanted.platform_version.clone())
         .network_configuration(network_configuration(network)?)
         .deployment_configuration(deployment)
         .set_health_check_grace_period_seconds(wanted.health_check_grace_period.map(count))
-        .propagate_tags(PropagateTags::Service)
+        .propagate_tags(settings.propagate_tags.unwrap_or(PropagateTags::Service))
         .set_tags(Some(tags(wanted)));
     let mut pause = Duration::from_millis(500);
     loop {
@@ -126,6 +135,9 @@ async fn update(
     network: &Network,
 ) -> Result<Service> {
     let network = if changes.network { Some(network_configuration(network)?) } else { None };
+    let settings = &changes.settings;
+    // Another strategy has to be forced: see `Settings::starts_deployment`.
+    let forced = changes.force || settings.providers.is_some();
     let call = aws
         .ecs
         .update_service()
@@ -137,7 +149,13 @@ async fn update(
         .set_desired_count(changes.desired_count)
         .set_deployment_configuration(changes.deployment.clone())
         .set_health_check_grace_period_seconds(changes.grace_period)
-        .set_force_new_deployment(changes.force.then_some(true));
+        .set_capacity_provider_strategy(settings.providers.clone())
+        .set_load_balancers(settings.balancers.clone())
+        .set_service_registries(settings.registries.clone())
+        .set_enable_execute_command(settings.exec)
+        .set_propagate_tags(settings.propagate_tags.clone())
+        .set_availability_zone_rebalancing(settings.rebalancing.clone())
+        .set_force_new_deployment(forced.then_some(true));
     once::update(aws, cluster, name, before, call).await
 }
 
@@ -188,6 +206,25 @@ pub(super) fn breaker(
         breaker.threshold_configuration = Some(threshold);
     }
     breaker
+}
+
+/// The alarms that the file declares; none where it declares none and there are none.
+pub(super) fn alarms(
+    declared: &config::service::Alarms,
+    now: Option<&DeploymentAlarms>,
+) -> Option<DeploymentAlarms> {
+    let enable = !declared.names.is_empty();
+    if !enable && now.is_none_or(|now| !now.enable()) {
+        return now.cloned();
+    }
+    let mut names = declared.names.clone();
+    // The same names in another order are the same alarms.
+    let sorted = |names: &[String]| names.iter().cloned().collect::<std::collections::BTreeSet<_>>();
+    if let Some(now) = now.filter(|now| sorted(now.alarm_names()) == sorted(&names)) {
+        names = now.alarm_names().to_vec();
+    }
+    let alarms = DeploymentAlarms::builder().set_alarm_names(Some(names));
+    alarms.enable(enable).rollback(enable && declared.rollback).build().ok()
 }
 
 /// `None` cannot be: both members are there.

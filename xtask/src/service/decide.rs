@@ -1,7 +1,8 @@
 //! What has to happen to a service. Pure.
 
-use aws_sdk_ecs::types::{Deployment, DeploymentConfiguration, DeploymentRolloutState, LaunchType};
+use aws_sdk_ecs::types::{Deployment, DeploymentConfiguration, DeploymentRolloutState};
 
+use super::settings::{Settings, launch_type};
 use crate::config;
 use crate::ensure::Network;
 use crate::error::{Error, Kind, Result};
@@ -37,6 +38,8 @@ pub struct Changes {
     pub deployment: Option<DeploymentConfiguration>,
     /// Another grace period.
     pub grace_period: Option<i32>,
+    /// Other settings.
+    pub settings: Settings,
     /// Declared tags that are missing or differ: key and value.
     pub tags: Vec<(String, String)>,
     /// The revision is the same but its last rollout failed, or the user asked for it.
@@ -48,7 +51,8 @@ impl Changes {
     /// Source: Amazon ECS API Reference, UpdateService.
     #[must_use]
     pub fn starts_deployment(&self) -> bool {
-        self.task_definition || self.network || self.platform_version.is_some() || self.force
+        let revision = self.task_definition || self.network || self.platform_version.is_some();
+        revision || self.force || self.settings.starts_deployment()
     }
 
     /// Whether nothing but tags differs, for which there is a call of its own.
@@ -70,7 +74,8 @@ impl Changes {
             (self.tags.iter().any(|(key, _)| key != SETTINGS_TAG), "tags"),
             (self.force, "new deployment forced"),
         ];
-        let named: Vec<_> = named.iter().filter(|(differs, _)| *differs).map(|(_, word)| *word).collect();
+        let named = named.iter().filter(|(differs, _)| *differs).map(|(_, word)| *word);
+        let named: Vec<_> = named.chain(self.settings.words()).collect();
         if named.is_empty() { "record of its settings".to_owned() } else { named.join(", ") }
     }
 }
@@ -122,6 +127,7 @@ pub fn decide(
             .health_check_grace_period
             .map(count)
             .filter(|s| Some(*s) != service.health_check_grace_period_seconds()),
+        settings: Settings::declared(wanted, network).differing(service),
         tags: missing_tags(wanted, service),
         force: force || (same_definition && failed),
     };
@@ -135,21 +141,24 @@ pub fn decide(
     })
 }
 
-/// UpdateService takes no launch type.
-/// Source: Amazon ECS API Reference, UpdateService.
+/// UpdateService takes no launch type; to capacity providers and back it goes.
+/// Source: Amazon ECS API Reference, UpdateService (`capacityProviderStrategy`, valid transitions).
 fn check_replaceable(wanted: &config::service::Service, current: &CurrentService) -> Result<()> {
-    match current.service.launch_type() {
-        None | Some(LaunchType::Fargate) => Ok(()),
-        Some(other) => {
-            let message = format!(
-                "`service.{}` runs with launch type {}, which cannot be changed to FARGATE",
-                wanted.name,
-                other.as_str()
-            );
-            Err(Error::new(Kind::Preflight, message)
-                .hint("give the service another name in deploy.toml, deploy, then delete the old one"))
-        }
+    let (Some(now), Some(next)) = (current.service.launch_type(), launch_type(&wanted.launch)) else {
+        return Ok(());
+    };
+    if *now == next {
+        return Ok(());
     }
+    let message = format!(
+        "`service.{}` runs with launch type {}, which cannot be changed to {}",
+        wanted.name,
+        now.as_str(),
+        next.as_str()
+    );
+    Err(Error::new(Kind::Preflight, message)
+        .hint("give the service another name in deploy.toml, deploy, then delete the old one")
+        .hint("or use `capacity-providers`, to which a service can be changed"))
 }
 
 fn in_the_way(service: &str, primary: Option<&Deployment>) -> Error {
@@ -207,6 +216,10 @@ fn deployment_configuration(
     next.minimum_healthy_percent =
         declared.minimum_healthy_percent.map(count).or(now.minimum_healthy_percent);
     next.maximum_percent = declared.maximum_percent.map(count).or(now.maximum_percent);
+    if let Some(declared) = &declared.alarms {
+        next.alarms = super::call::alarms(declared, now.alarms.as_ref());
+    }
+    next.bake_time_in_minutes = declared.bake_minutes.map(count).or(now.bake_time_in_minutes);
     if let Some(declared) = &declared.circuit_breaker {
         let now = now.deployment_circuit_breaker.as_ref();
         next.deployment_circuit_breaker = Some(super::call::breaker(Some(declared), now));
@@ -222,13 +235,13 @@ pub(super) fn count(number: u32) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws_sdk_ecs::types as ecs;
+    use aws_sdk_ecs::types::{self as ecs, LaunchType};
     use std::path::Path;
 
     fn wanted(extra: &str) -> config::service::Service {
         let text = format!(
             "cluster = \"c\"\nimage.server = {{ bin = \"server\" }}\n[service.web]\ncpu = 256\nmemory = 512\n\
-             execution-role = \"role\"\n{extra}\ncontainer.app = {{ image = \"server\" }}\n"
+             execution-role = \"role\"\n{extra}\ncontainer.app = {{ image = \"server\", port = 80 }}\n"
         );
         config::parse(&text, Path::new("/nowhere")).expect("the file is valid").services.remove(0)
     }
@@ -238,6 +251,7 @@ mod tests {
             subnets: vec!["subnet-1".to_owned(), "subnet-2".to_owned()],
             security_groups: vec!["sg-1".to_owned()],
             assign_public_ip: true,
+            target_groups: None,
         }
     }
 
@@ -329,7 +343,8 @@ mod tests {
             words(decided("deployment = { maximum-percent = 150 }", steady(), false)),
             "deployment settings"
         );
-        assert_eq!(words(decided("health-check-grace-period = 9", steady(), false)), "grace period");
+        let grace = "target-groups = [{ name = \"t\" }]\nhealth-check-grace-period = 9";
+        assert_eq!(words(decided(grace, steady(), false)), "grace period");
     }
 
     #[test]
@@ -397,5 +412,73 @@ mod tests {
     fn what_the_api_cannot_change_is_refused() {
         let error = decided("", steady().launch_type(LaunchType::Ec2), false).expect_err("refused");
         assert_eq!(error.kind, Kind::Preflight);
+    }
+
+    fn strategy(name: &str, weight: i32) -> ecs::CapacityProviderStrategyItem {
+        let item = ecs::CapacityProviderStrategyItem::builder().capacity_provider(name);
+        item.weight(weight).build().expect("it has a name")
+    }
+
+    /// A steady service with capacity providers instead of a launch type.
+    fn spread() -> ecs::builders::ServiceBuilder {
+        let items = vec![strategy("FARGATE", 1), strategy("FARGATE_SPOT", 3)];
+        steady().set_launch_type(None).set_capacity_provider_strategy(Some(items))
+    }
+
+    #[test]
+    fn capacity_providers_are_changed_by_a_new_deployment() {
+        let both = "capacity-providers = [{ name = \"FARGATE_SPOT\", weight = 3 }, { name = \"FARGATE\" }]";
+        assert_eq!(words(decided(both, spread(), false)), "None", "in any order");
+        assert_eq!(words(decided("", spread(), false)), "None", "what is not declared is left alone");
+        for (file, now) in [(both, steady()), ("launch-type = \"FARGATE\"", spread())] {
+            let Ok(Change::Update(changes)) = decided(file, now, false) else { panic!("an update") };
+            assert_eq!(changes.words(), "capacity providers");
+            assert!(changes.starts_deployment());
+        }
+    }
+
+    #[test]
+    fn settings_are_sent_where_they_differ() {
+        let off = "exec = false\npropagate-tags = \"NONE\"\nservice-registries = []\n";
+        assert_eq!(words(decided(off, steady(), false)), "None");
+        let on = "task-role = \"r\"\nexec = true\npropagate-tags = \"SERVICE\"\navailability-zone-rebalancing = false\n";
+        assert_eq!(
+            words(decided(on, steady(), false)),
+            "exec, propagated tags, availability zone rebalancing"
+        );
+        let registry = "service-registries = [{ arn = \"arn:aws:servicediscovery:r:1:service/srv-1\" }]";
+        assert_eq!(words(decided(registry, steady(), false)), "service registries");
+    }
+
+    #[test]
+    fn target_groups_are_compared_whole() {
+        let target =
+            |port| crate::plan::Target { arn: "arn:t".to_owned(), container: "app".to_owned(), port };
+        let balancer = ecs::LoadBalancer::builder().target_group_arn("arn:t").container_name("app");
+        let service = || steady().load_balancers(balancer.clone().container_port(80).build());
+        let decided = |targets: Option<Vec<crate::plan::Target>>| {
+            let current = CurrentService { service: service().build(), task_definition: None };
+            let network = Network { target_groups: targets, ..network() };
+            words(decide(&wanted(""), Some(&current), Some(&registered()), &network, false, Conflict::Fail))
+        };
+        assert_eq!(decided(None), "None");
+        assert_eq!(decided(Some(vec![target(80)])), "None");
+        assert_eq!(decided(Some(vec![target(81)])), "target groups");
+        assert_eq!(decided(Some(Vec::new())), "target groups", "taken away");
+    }
+
+    #[test]
+    fn alarms_and_bake_time_are_deployment_settings() {
+        let file = "deployment = { alarms = [\"errors\"], bake-time-minutes = 5 }";
+        let Ok(Change::Update(changes)) = decided(file, steady(), false) else { panic!("an update") };
+        let sent = changes.deployment.expect("it is sent");
+        let alarms = sent.alarms().expect("they are sent");
+        assert_eq!(
+            (alarms.alarm_names(), alarms.enable(), alarms.rollback()),
+            (&["errors".to_owned()][..], true, true)
+        );
+        assert_eq!(sent.bake_time_in_minutes(), Some(5));
+        assert_eq!(words(decided(file, steady().deployment_configuration(sent), false)), "None");
+        assert_eq!(words(decided("deployment = { alarms = [] }", steady(), false)), "None", "none are none");
     }
 }

@@ -2,9 +2,11 @@
 //! trips as the calls' dependencies allow. Nothing here changes anything.
 
 mod ecr;
+mod groups;
 mod logs;
 mod network;
 mod service;
+mod targets;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -36,10 +38,14 @@ pub struct World {
     pub repositories: BTreeMap<String, String>,
     /// Whether the cluster is there and active.
     pub cluster_active: bool,
+    /// The capacity providers that the cluster may use.
+    pub cluster_providers: Vec<String>,
     /// By name, those that exist.
     pub log_groups: BTreeMap<String, LogGroup>,
     /// Service name to where its tasks go.
     pub networks: BTreeMap<String, Network>,
+    /// Target group name to its ARN, of those that exist.
+    pub target_groups: BTreeMap<String, String>,
     /// Service name to the service, of those that exist and are active.
     pub services: BTreeMap<String, CurrentService>,
     /// Family to its newest active task definition, as ECS JSON, of those that exist.
@@ -52,23 +58,26 @@ pub struct World {
 /// A call failed, or the file names a network that is not there.
 pub async fn read(aws: &Aws, config: &Config, events: &Events) -> Result<World> {
     let at = Instant::now();
-    let (registry, repositories, log_groups, networks, found) = try_join!(
+    let (registry, repositories, log_groups, networks, target_groups, found) = try_join!(
         ecr::registry(aws),
         ecr::repositories(aws, config),
         logs::groups(aws, config, events),
         network::networks(aws, config, events),
+        targets::groups(aws, config),
         service::read(aws, config),
     )?;
     let (account, registry) = registry;
-    let service::Found { cluster_active, services, families } = found;
+    let service::Found { cluster, services, families } = found;
     Ok(World {
         at,
         account,
         registry,
         repositories,
-        cluster_active,
+        cluster_active: cluster.is_some(),
+        cluster_providers: cluster.unwrap_or_default(),
         log_groups,
         networks,
+        target_groups,
         services,
         families,
     })

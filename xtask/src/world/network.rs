@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ec2::types::{Filter, RouteTable, SecurityGroupRule};
+use aws_sdk_ec2::types::{Filter, RouteTable, SecurityGroupRule, Subnet as Ec2Subnet};
 
-use crate::aws::fault::chain;
+use super::groups;
 use crate::aws::{Aws, OURS, fault};
 use crate::config::Config;
 use crate::config::service::{Ingress, Security, Service, Source, Subnets};
@@ -20,6 +20,8 @@ pub struct Network {
     pub subnets: Vec<Subnet>,
     /// The declared security group, if it exists.
     pub security_group: Option<SecurityGroup>,
+    /// IDs of the existing groups that the file names.
+    pub groups: Vec<String>,
 }
 
 /// A subnet.
@@ -63,8 +65,24 @@ pub(super) async fn networks(
 }
 
 async fn network(aws: &Aws, service: &Service, events: &Events) -> Result<(String, Network)> {
-    let (found, groups, ()) =
-        tokio::try_join!(subnets(aws, service), groups_by_name(aws, service), groups_exist(aws, service))?;
+    let declared = groups::vpc(aws, service).await?;
+    let (found, own, existing) = tokio::try_join!(
+        subnets(aws, service, declared.as_deref()),
+        groups_by_name(aws, service),
+        groups::look(aws, service)
+    )?;
+    let vpc = the_vpc(service, &found, declared.as_deref())?;
+    let group = own.iter().find(|(_, of)| of == vpc).map(|(id, _)| id.clone());
+    let groups = groups::in_vpc(service, existing, vpc, &aws.region)?;
+    let (routes, security_group) =
+        tokio::try_join!(way_out(aws, service, vpc, events), with_rules(aws, group))?;
+    let mut subnets: Vec<_> = found.iter().map(|(id, _)| subnet(id, routes.as_deref())).collect();
+    subnets.sort();
+    Ok((service.name.clone(), Network { vpc: vpc.to_owned(), subnets, security_group, groups }))
+}
+
+/// The one VPC that all the subnets are in, and that the file names, if it names one.
+fn the_vpc<'f>(service: &Service, found: &'f [(String, String)], declared: Option<&str>) -> Result<&'f str> {
     let vpcs: BTreeSet<&str> = found.iter().map(|(_, vpc)| vpc.as_str()).collect();
     let mut vpcs = vpcs.into_iter();
     let (Some(vpc), None) = (vpcs.next(), vpcs.next()) else {
@@ -72,47 +90,95 @@ async fn network(aws: &Aws, service: &Service, events: &Events) -> Result<(Strin
         return Err(Error::new(Kind::Preflight, message)
             .hint("a service's tasks live in one VPC: name subnets of one"));
     };
-    let group = groups.iter().find(|(_, of)| of == vpc).map(|(id, _)| id.clone());
-    let (routes, security_group) =
-        tokio::try_join!(way_out(aws, service, vpc, events), with_rules(aws, group))?;
-    let mut subnets: Vec<_> = found.iter().map(|(id, _)| subnet(id, routes.as_deref())).collect();
-    subnets.sort();
-    Ok((service.name.clone(), Network { vpc: vpc.to_owned(), subnets, security_group }))
+    match declared {
+        Some(declared) if declared != vpc => {
+            let message =
+                format!("the subnets of `service.{}` lie in {vpc}, not in {declared}", service.name);
+            Err(Error::new(Kind::Preflight, message).hint("name subnets of the `vpc`, or leave `vpc` out"))
+        }
+        _ => Ok(vpc),
+    }
 }
 
 fn subnet(id: &str, routes: Option<&[RouteTable]>) -> Subnet {
     Subnet { id: id.to_owned(), needs_public_ip: routes.map(|tables| needs_public_ip(id, tables)) }
 }
 
-fn filter(name: &str, values: impl IntoIterator<Item = impl Into<String>>) -> Filter {
+pub(super) fn tag_filters(tags: &BTreeMap<String, String>) -> Vec<Filter> {
+    tags.iter().map(|(key, value)| filter(&format!("tag:{key}"), [value.as_str()])).collect()
+}
+
+pub(super) fn filter(name: &str, values: impl IntoIterator<Item = impl Into<String>>) -> Filter {
     let values = values.into_iter().map(Into::into).collect();
     Filter::builder().name(name).set_values(Some(values)).build()
 }
 
 /// ID and VPC of the subnets that the file means.
-async fn subnets(aws: &Aws, service: &Service) -> Result<Vec<(String, String)>> {
-    let call = aws.ec2.describe_subnets();
-    let call = match &service.subnets {
-        Subnets::Default => call.filters(filter("default-for-az", ["true"])),
-        Subnets::Ids(ids) => call.set_subnet_ids(Some(ids.clone())),
-        Subnets::Tagged(tags) => {
-            let filters =
-                tags.iter().map(|(key, value)| filter(&format!("tag:{key}"), [value.as_str()])).collect();
-            call.set_filters(Some(filters))
-        }
+async fn subnets(aws: &Aws, service: &Service, vpc: Option<&str>) -> Result<Vec<(String, String)>> {
+    let filters = match &service.subnets {
+        Subnets::Default => vec![filter("default-for-az", ["true"])],
+        Subnets::All => Vec::new(),
+        Subnets::Listed(listed) => return listed_subnets(aws, service, vpc, listed).await,
+        Subnets::Tagged(tags) => tag_filters(tags),
     };
-    let answer = match call.send().await {
-        Ok(answer) => answer,
-        Err(error) if fault::is(&error, "InvalidSubnetID.NotFound") => {
-            return Err(no_subnets(service, &aws.region));
-        }
-        Err(error) => return Err(fault("ec2:DescribeSubnets", &service.name, error)),
-    };
-    let pair = |subnet: &aws_sdk_ec2::types::Subnet| {
-        Some((subnet.subnet_id()?.to_owned(), subnet.vpc_id()?.to_owned()))
-    };
-    let found: Vec<_> = answer.subnets().iter().filter_map(pair).collect();
+    let found = filtered(aws, service, vpc, filters).await?;
+    let found: Vec<_> = found.iter().filter_map(place).collect();
     if found.is_empty() { Err(no_subnets(service, &aws.region)) } else { Ok(found) }
+}
+
+/// By ID, and by the tag `Name`: each has to be there.
+async fn listed_subnets(
+    aws: &Aws,
+    service: &Service,
+    vpc: Option<&str>,
+    listed: &[String],
+) -> Result<Vec<(String, String)>> {
+    let (ids, names): (Vec<_>, Vec<_>) = listed.iter().cloned().partition(|one| one.starts_with("subnet-"));
+    let by_name = async {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        filtered(aws, service, vpc, vec![filter("tag:Name", names.clone())]).await
+    };
+    let (by_id, by_name) = tokio::try_join!(subnets_by_id(aws, service, &ids), by_name)?;
+    let has_name = |subnet: &Ec2Subnet, name: &str| {
+        subnet.tags().iter().any(|tag| (tag.key(), tag.value()) == (Some("Name"), Some(name)))
+    };
+    if let Some(missing) = names.iter().find(|name| !by_name.iter().any(|subnet| has_name(subnet, name))) {
+        let message = format!(
+            "no subnet in {} has the name `{missing}`, as `service.{}.subnets` says",
+            aws.region, service.name
+        );
+        return Err(Error::new(Kind::Preflight, message)
+            .hint("a subnet's name is its tag `Name`: `aws ec2 describe-subnets` shows it"));
+    }
+    Ok(by_id.iter().chain(&by_name).filter_map(place).collect())
+}
+
+async fn subnets_by_id(aws: &Aws, service: &Service, ids: &[String]) -> Result<Vec<Ec2Subnet>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    match aws.ec2.describe_subnets().set_subnet_ids(Some(ids.to_vec())).send().await {
+        Ok(answer) => Ok(answer.subnets().to_vec()),
+        Err(error) if fault::is(&error, "InvalidSubnetID.NotFound") => Err(no_subnets(service, &aws.region)),
+        Err(error) => Err(fault("ec2:DescribeSubnets", &service.name, error)),
+    }
+}
+
+async fn filtered(
+    aws: &Aws,
+    service: &Service,
+    vpc: Option<&str>,
+    mut filters: Vec<Filter>,
+) -> Result<Vec<Ec2Subnet>> {
+    filters.extend(vpc.map(|vpc| filter("vpc-id", [vpc])));
+    let answer = aws.ec2.describe_subnets().set_filters(Some(filters)).send().await;
+    Ok(answer.map_err(|error| fault("ec2:DescribeSubnets", &service.name, error))?.subnets().to_vec())
+}
+
+fn place(subnet: &Ec2Subnet) -> Option<(String, String)> {
+    Some((subnet.subnet_id()?.to_owned(), subnet.vpc_id()?.to_owned()))
 }
 
 fn no_subnets(service: &Service, region: &str) -> Error {
@@ -140,23 +206,6 @@ async fn groups_by_name(aws: &Aws, service: &Service) -> Result<Vec<(String, Str
     Ok(answer.security_groups().iter().filter_map(pair).collect())
 }
 
-/// Existing groups that the file names by ID.
-async fn groups_exist(aws: &Aws, service: &Service) -> Result<()> {
-    let Security::Existing(ids) = &service.security else { return Ok(()) };
-    match aws.ec2.describe_security_groups().set_group_ids(Some(ids.clone())).send().await {
-        Ok(_) => Ok(()),
-        Err(error) if fault::denied(&error) => Ok(()),
-        Err(error) if fault::is(&error, "InvalidGroup.NotFound") => {
-            let message =
-                format!("a group of `service.{}.security-groups` is not in {}", service.name, aws.region);
-            Err(Error::new(Kind::Preflight, message)
-                .caused_by(chain(&error))
-                .hint("`aws ec2 describe-security-groups` lists those of the region: is it the right one?"))
-        }
-        Err(error) => Err(fault("ec2:DescribeSecurityGroups", &ids.join(", "), error)),
-    }
-}
-
 /// The VPC's route tables, where the file leaves the public IP to us.
 async fn way_out(
     aws: &Aws,
@@ -164,7 +213,7 @@ async fn way_out(
     vpc: &str,
     events: &Events,
 ) -> Result<Option<Vec<RouteTable>>> {
-    if service.assign_public_ip.is_some() {
+    if service.assign_public_ip.is_some() || !service.launch.is_fargate() {
         return Ok(None);
     }
     match aws.ec2.describe_route_tables().filters(filter("vpc-id", [vpc])).send().await {

@@ -36,8 +36,8 @@ const SERVICES_A_CALL: usize = 10;
 
 /// What ECS has of the file.
 pub(super) struct Found {
-    /// Whether the cluster is there and active.
-    pub(super) cluster_active: bool,
+    /// The cluster's capacity providers, if it is there and active.
+    pub(super) cluster: Option<Vec<String>>,
     /// By name, those that exist and are active.
     pub(super) services: BTreeMap<String, CurrentService>,
     /// Family to its newest active revision.
@@ -49,15 +49,15 @@ pub(super) struct Found {
 pub(super) async fn read(aws: &Aws, config: &Config) -> Result<Found> {
     let names: Vec<String> = config.services.iter().map(|service| service.name.clone()).collect();
     let calls = names.chunks(SERVICES_A_CALL).map(|names| described(aws, &config.cluster, names));
-    let (cluster_active, found, families) = tokio::try_join!(
-        cluster_active(aws, &config.cluster),
+    let (cluster, found, families) = tokio::try_join!(
+        cluster_providers(aws, &config.cluster),
         futures_util::future::try_join_all(calls),
         families(aws, config)
     )?;
     let live = found.into_iter().flatten().filter(|service| service.status() == Some("ACTIVE"));
     let with_definitions = live.map(|service| with_definition(aws, service, &families));
     let services = futures_util::future::try_join_all(with_definitions).await?.into_iter().collect();
-    Ok(Found { cluster_active, services, families })
+    Ok(Found { cluster, services, families })
 }
 
 /// A service as it is now, if it exists and is active.
@@ -72,10 +72,11 @@ pub async fn current(aws: &Aws, cluster: &str, name: &str) -> Result<Option<Curr
     }
 }
 
-async fn cluster_active(aws: &Aws, cluster: &str) -> Result<bool> {
+async fn cluster_providers(aws: &Aws, cluster: &str) -> Result<Option<Vec<String>>> {
     let answer = aws.ecs.describe_clusters().clusters(cluster).send().await;
     let answer = answer.map_err(|error| fault("ecs:DescribeClusters", cluster, error))?;
-    Ok(answer.clusters().iter().any(|cluster| cluster.status() == Some("ACTIVE")))
+    let active = answer.clusters().iter().find(|cluster| cluster.status() == Some("ACTIVE"));
+    Ok(active.map(|cluster| cluster.capacity_providers().to_vec()))
 }
 
 async fn described(aws: &Aws, cluster: &str, names: &[String]) -> Result<Vec<Service>> {

@@ -5,6 +5,7 @@
 mod bad_input;
 mod commands;
 mod deploy;
+mod ecs;
 mod faults;
 mod file;
 mod interrupt;

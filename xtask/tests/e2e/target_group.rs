@@ -1,4 +1,4 @@
-//! A service behind a target group. deploy.toml has no key for it: another client attaches it, and a
+//! A service behind a target group that deploy.toml does not name: another client attaches it, and a
 //! deploy leaves it alone.
 
 use aws_sdk_ecs::types::LoadBalancer;
@@ -8,7 +8,7 @@ use xtask::target::Target;
 
 use crate::support::{Workspace, block_on, get};
 
-fn connect(workspace: &Workspace) -> Aws {
+pub(crate) fn connect(workspace: &Workspace) -> Aws {
     let local = workspace.status()["endpoint"].as_str().map(str::to_owned);
     let target = Target { local, region: Some("eu-west-1".to_owned()), ..Target::default() };
     block_on(target.connect()).expect("the local control plane takes any credentials")

@@ -30,6 +30,11 @@ pub(crate) fn volume_name(instance: &str, task_id: &str, volume: &str) -> String
     format!("local-aws-{instance}-{task_id}-{volume}")
 }
 
+/// A volume that outlives tasks.
+pub(crate) fn shared_volume_name(instance: &str, volume: &str) -> String {
+    format!("local-aws-{instance}-{volume}")
+}
+
 /// A container of a task, or its holder; short enough to read in `docker ps`.
 pub(crate) fn container_name(instance: &str, task_id: &str, container: Option<&str>) -> String {
     let short = task_id.get(..12).unwrap_or(task_id);
@@ -44,6 +49,11 @@ pub(crate) fn of_task(instance: &str, task_id: &str) -> HashMap<String, String> 
     HashMap::from([(INSTANCE.to_owned(), instance.to_owned()), (TASK.to_owned(), task_id.to_owned())])
 }
 
+/// Labels of what belongs to no task: it goes with the instance.
+pub(crate) fn of_no_task(instance: &str) -> HashMap<String, String> {
+    HashMap::from([(INSTANCE.to_owned(), instance.to_owned())])
+}
+
 /// The engine's filter for what carries all these labels.
 pub(crate) fn filter(labels: &HashMap<String, String>) -> HashMap<String, Vec<String>> {
     let pairs = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
@@ -52,5 +62,5 @@ pub(crate) fn filter(labels: &HashMap<String, String>) -> HashMap<String, Vec<St
 
 /// The filter for everything of an instance.
 pub(crate) fn of_instance(instance: &str) -> HashMap<String, Vec<String>> {
-    filter(&HashMap::from([(INSTANCE.to_owned(), instance.to_owned())]))
+    filter(&of_no_task(instance))
 }

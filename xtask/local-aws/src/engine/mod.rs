@@ -96,10 +96,23 @@ pub struct ContainerSpec {
     pub stop_timeout: Duration,
     /// Run an init process as PID 1.
     pub init: bool,
-    /// Task volumes: volume name, container path, read-only.
-    pub mounts: Vec<(String, String, bool)>,
+    /// Volumes.
+    pub mounts: Vec<Mount>,
     /// `tmpfs` mounts: container path, size in MiB.
     pub tmpfs: Vec<(String, u32)>,
+}
+
+/// A volume that a container sees.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mount {
+    /// The volume's name, unique in the task, or among the shared ones.
+    pub volume: String,
+    /// Whether it outlives the task and all tasks see the same.
+    pub shared: bool,
+    /// Path in the container.
+    pub path: String,
+    /// Whether the container may not write.
+    pub read_only: bool,
 }
 
 impl fmt::Debug for ContainerSpec {

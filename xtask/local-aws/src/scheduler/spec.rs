@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::engine::{ContainerSpec, HealthCheck, HolderSpec};
+use crate::engine::{ContainerSpec, HealthCheck, HolderSpec, Mount};
 use crate::state::ecs::Ecs;
-use crate::state::ecs::container::{ContainerDefinition, Secret};
+use crate::state::ecs::container::{ContainerDefinition, MountPoint, Secret};
 use crate::state::ecs::definition::Definition;
 use crate::state::ecs::task::Task;
 
@@ -69,14 +69,33 @@ pub(super) fn container(ecs: &Ecs, task: &str, name: &str) -> Option<(String, Co
         health_check: health_check(&container),
         stop_timeout: timeout(&container),
         init: linux.init_process_enabled,
-        mounts: container
-            .mount_points
-            .iter()
-            .map(|m| (m.source_volume.clone(), m.container_path.clone(), m.read_only))
-            .collect(),
+        mounts: container.mount_points.iter().map(|point| mount(definition, point)).collect(),
         tmpfs: linux.tmpfs.iter().map(|t| (t.container_path.clone(), t.size)).collect(),
     };
     Some((holder, spec, container.secrets))
+}
+
+/// An EFS file system is a volume that all tasks share and that stays until everything is removed; each root
+/// directory and access point is one of its own.
+fn mount(definition: &Definition, point: &MountPoint) -> Mount {
+    let volumes = definition.body.get("volumes").and_then(Value::as_array);
+    let volume = volumes.into_iter().flatten().find(|v| v["name"] == point.source_volume.as_str());
+    let efs = volume.map(|v| &v["efsVolumeConfiguration"]).filter(|efs| efs.is_object());
+    Mount {
+        volume: efs.map_or_else(|| point.source_volume.clone(), efs_volume),
+        shared: efs.is_some(),
+        path: point.container_path.clone(),
+        read_only: point.read_only,
+    }
+}
+
+/// Its ID, and what of it is mounted, in the letters that a volume's name may have.
+fn efs_volume(efs: &Value) -> String {
+    let root = efs["rootDirectory"].as_str().unwrap_or_default();
+    let point = efs["authorizationConfig"]["accessPointId"].as_str().unwrap_or_default();
+    let parts = [efs["fileSystemId"].as_str().unwrap_or_default(), point, root];
+    let parts = parts.map(|part| part.trim_matches('/').replace('/', "."));
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("_")
 }
 
 /// The entry of `overrides.containerOverrides` for this container.
@@ -124,4 +143,20 @@ fn timeout(container: &ContainerDefinition) -> Duration {
 pub(super) fn stop_timeout(ecs: &Ecs, task: &str, name: &str) -> Duration {
     let definition = find(ecs, task).map(|(_, d)| d.containers()).unwrap_or_default();
     definition.iter().find(|c| c.name == name).map_or(Duration::from_secs(STOP_TIMEOUT.into()), timeout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::efs_volume;
+    use serde_json::json;
+
+    #[test]
+    fn each_root_of_a_file_system_is_a_volume() {
+        let name = |efs| efs_volume(&efs);
+        assert_eq!(name(json!({"fileSystemId": "fs-1"})), "fs-1");
+        assert_eq!(name(json!({"fileSystemId": "fs-1", "rootDirectory": "/"})), "fs-1");
+        assert_eq!(name(json!({"fileSystemId": "fs-1", "rootDirectory": "/a/b"})), "fs-1_a.b");
+        let point = json!({"fileSystemId": "fs-1", "authorizationConfig": {"accessPointId": "fsap-1"}});
+        assert_eq!(name(point), "fs-1_fsap-1");
+    }
 }

@@ -3,19 +3,28 @@
 use std::collections::BTreeMap;
 
 use super::service::container_image;
-use super::{Check, Declared};
+use super::{Check, Declared, extra, volume};
 use crate::config::limits;
 use crate::config::problem::nearest;
 use crate::config::raw;
-use crate::config::service::{Container, HealthCheck, Log, Port};
+use crate::config::service::{Container, ContainerImage, HealthCheck, Log, Port, Volume};
 use crate::config::source::Path;
+
+/// What a container has to fit into.
+#[derive(Clone, Copy)]
+pub(super) struct InTask<'a> {
+    /// MiB of the task, as typed.
+    pub(super) memory: Option<i64>,
+    pub(super) fargate: bool,
+    pub(super) volumes: &'a [Volume],
+}
 
 pub(super) fn containers(
     check: &mut Check<'_>,
     at: &Path,
     tables: BTreeMap<String, raw::Container>,
     declared: &Declared,
-    task_memory: i64,
+    task: InTask<'_>,
 ) -> Vec<Container> {
     let top = at.at("container");
     if tables.is_empty() {
@@ -29,7 +38,7 @@ pub(super) fn containers(
     let tables = check.in_order(&top, tables);
     let containers: Vec<_> = tables
         .into_iter()
-        .map(|(at, name, table)| container(check, &at, name, table, declared, task_memory))
+        .map(|(at, name, table)| container(check, &at, name, table, declared, task))
         .collect();
     if !containers.is_empty() && !containers.iter().any(|container| container.essential) {
         check.key(
@@ -50,17 +59,26 @@ fn container(
     name: String,
     table: raw::Container,
     declared: &Declared,
-    task_memory: i64,
+    task: InTask<'_>,
 ) -> Container {
     check.name(at, &name, "a container name");
-    let image = container_image(check, &at.at("image"), table.image, declared);
+    memory(check, at, &table, task);
+    let image = match table.image {
+        Some(image) => container_image(check, &at.at("image"), image, declared),
+        None => {
+            check.key(at, "`image` is missing", "here", []);
+            ContainerImage::Reference(String::new())
+        }
+    };
     let ports = ports(check, at, table.port, table.ports);
-    if let Some(memory) = table.memory.filter(|memory| *memory > task_memory) {
+    if let (Some(memory), Some(task)) = (table.memory, task.memory)
+        && memory > task
+    {
         check.value(
             &at.at("memory"),
             format!("{memory} MiB is more than the task has"),
             "",
-            [format!("the task's `memory` is {task_memory}")],
+            [format!("the task's `memory` is {task}")],
         );
     }
     for (key, _) in table.secrets.iter().filter(|(key, _)| table.environment.contains_key(*key)) {
@@ -87,20 +105,32 @@ fn container(
         working_directory: table.working_directory,
         read_only_root: table.read_only_root,
         ulimits: table.ulimits.into_iter().map(ulimit).collect(),
-        stop_timeout: check.optional(
-            &at.at("stop-timeout"),
-            table.stop_timeout,
-            1..=limits::STOP_TIMEOUT_MAX,
-        ),
+        stop_timeout: check.optional(&at.at("stop-timeout"), table.stop_timeout, 1..=longest_stop(task)),
         init: table.init,
+        mounts: volume::mounts(check, at, table.mounts, task.volumes),
         labels: table.labels,
         log: table.log.map(|log| Log {
             driver: log.driver,
             options: log.options,
             secret_options: log.secret_options,
         }),
+        extra: extra::extra(check, at, table.extra, extra::OF_CONTAINER),
         name,
     }
+}
+
+/// On EC2, what the task does not limit each container does.
+/// Source: observed (sil-org/ecs-deploy#308), "At least one of 'memory' or 'memoryReservation' must be specified."
+fn memory(check: &mut Check<'_>, at: &Path, table: &raw::Container, task: InTask<'_>) {
+    if !task.fargate && task.memory.is_none() && table.memory.is_none() && table.memory_reservation.is_none()
+    {
+        let help = "add `memory` or `memory-reservation` here, or `memory` to the service".to_owned();
+        check.key(at, "a container on EC2 needs to say its memory", "", [help]);
+    }
+}
+
+fn longest_stop(task: InTask<'_>) -> i64 {
+    if task.fargate { limits::STOP_TIMEOUT_MAX } else { i64::from(i32::MAX) }
 }
 
 fn ports(check: &mut Check<'_>, at: &Path, port: Option<i64>, ports: Option<Vec<raw::Port>>) -> Vec<Port> {

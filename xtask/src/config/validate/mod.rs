@@ -1,10 +1,18 @@
 //! What the file says, into what it means; every problem is kept.
 
+mod capacity;
 mod container;
+mod existing;
+mod extra;
+mod given;
 mod image;
 mod service;
+mod size;
+mod traffic;
+mod volume;
 
 pub use service::role_recipe;
+pub(crate) use size::units;
 
 use std::fmt::Display;
 use std::path::Path as FsPath;
@@ -27,7 +35,7 @@ pub(super) fn validate(file: raw::File, spans: &Spans, root: &FsPath) -> Result<
     // An image that has a problem of its own is declared all the same.
     let declared = Declared { names: file.image.keys().cloned().collect() };
     let images = image::images(&mut check, file.image, root);
-    let services = service::services(&mut check, file.service, &images, &declared);
+    let services = service::services(&mut check, file.service, (&images, &declared, root));
     if services.is_empty() && check.problems.is_empty() {
         check.file("no service is declared", "add a table `[service.NAME]`");
     }

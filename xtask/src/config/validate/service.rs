@@ -2,120 +2,162 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path as FsPath;
 use std::time::Duration;
 
-use super::container::containers;
-use super::{Check, Declared};
+use super::container::{InTask, containers};
+use super::size::{self, Size};
+use super::{Check, Declared, capacity, existing, extra, given, traffic, volume};
 use crate::config::image::{Image, Platform};
 use crate::config::limits;
 use crate::config::problem::nearest;
 use crate::config::raw;
 use crate::config::service::{
-    CircuitBreaker, Container, ContainerImage, Deployment, Ingress, LogGroup, Security, SecurityGroup,
-    Service, Source, Subnets, Threshold,
+    Alarms, CircuitBreaker, Container, ContainerImage, Deployment, Ingress, Launch, LogGroup, Security,
+    SecurityGroup, Service, Source, Threshold, Volume,
 };
 use crate::config::source::Path;
+
+/// What services are held against: the images, their names, and the directory of the file.
+type Context<'a> = (&'a [Image], &'a Declared, &'a FsPath);
 
 pub(super) fn services(
     check: &mut Check<'_>,
     tables: BTreeMap<String, raw::Service>,
-    images: &[Image],
-    declared: &Declared,
+    context: Context<'_>,
 ) -> Vec<Service> {
     let top = Path::default().at("service");
     let tables = check.in_order(&top, tables);
-    tables
-        .into_iter()
-        .filter_map(|(at, name, table)| service(check, &at, name, table, images, declared))
-        .collect()
+    tables.into_iter().filter_map(|(at, name, table)| service(check, &at, name, table, context)).collect()
 }
 
 fn service(
     check: &mut Check<'_>,
     at: &Path,
     name: String,
-    table: raw::Service,
-    images: &[Image],
-    declared: &Declared,
+    mut table: raw::Service,
+    context: Context<'_>,
 ) -> Option<Service> {
-    let (None | Some(raw::LaunchType::Fargate)) = table.launch_type;
     check.name(at, &name, "a service name");
-    let family = table.family.unwrap_or_else(|| name.clone());
+    let launch = capacity::launch(check, at, table.launch_type, table.capacity_providers.take());
+    capacity::only_on_fargate(check, at, &table, &launch);
+    let volumes = std::mem::take(&mut table.volumes);
+    let volumes = volume::volumes(check, at, volumes, table.platform_version.as_deref());
+    let task = match table.task_definition.take() {
+        Some(file) => of_json(check, at, &file, &mut table, context, &launch),
+        None => typed(check, at, &mut table, context, (&launch, &volumes)),
+    };
+    let given_family = task.as_ref().and_then(|task| task.family.clone());
+    let family = table.family.or(given_family).unwrap_or_else(|| name.clone());
     check.name(&at.at("family"), &family, "a task definition family");
-    let size = size(check, at, table.cpu, table.memory);
+    let extra = extra::extra(check, at, table.extra, extra::OF_TASK);
     let security = security(check, at, table.security_group, table.security_groups);
     let log_group = log_group(check, at, &name, table.logs);
-    let containers = containers(check, at, table.container, declared, table.memory);
-    roles(check, at, table.execution_role.as_deref(), &containers);
-    let platform = platform(check, at, table.platform, &containers, images);
     let deployment = deployment(check, at, &table.deployment);
-    let subnets = subnets(check, at, table.subnets);
+    let vpc = existing::vpc(check, at, table.vpc);
+    let subnets = existing::subnets(check, at, table.subnets, vpc.as_ref());
     let desired_count = check.optional(&at.at("desired-count"), table.desired_count, 0..=5000);
     let storage_at = at.at("ephemeral-storage");
     let ephemeral_storage = check.optional(&storage_at, table.ephemeral_storage, limits::EPHEMERAL_STORAGE);
-    let grace_at = at.at("health-check-grace-period");
-    let grace = check.optional(&grace_at, table.health_check_grace_period, 0..=i64::from(i32::MAX));
-    let (cpu, memory) = size?;
+    // A task definition that has problems of its own says nothing about ports.
+    let Task { given, size: (cpu, memory), containers, platform, task_role, .. } = task?;
+    let target_groups = traffic::target_groups(check, at, table.target_groups, &containers);
+    let registries = traffic::registries(check, at, table.service_registries, &containers);
+    let grace = traffic::grace_period(check, at, table.health_check_grace_period, target_groups.as_deref());
+    exec(check, at, table.exec, task_role);
+    rebalancing(check, at, table.availability_zone_rebalancing, &deployment);
     Some(Service {
+        launch,
         platform_version: table.platform_version,
         platform,
+        given,
+        extra,
         cpu,
         memory,
         ephemeral_storage,
         desired_count,
         execution_role: table.execution_role,
         task_role: table.task_role,
+        vpc,
         subnets,
         assign_public_ip: table.assign_public_ip,
         security,
         deployment,
         health_check_grace_period: grace,
+        target_groups,
+        registries,
+        exec: table.exec,
+        propagate_tags: table.propagate_tags.map(propagated),
+        zone_rebalancing: table.availability_zone_rebalancing,
         log_group,
         tags: table.tags,
+        volumes,
         containers,
         family,
         name,
     })
 }
 
-/// Source: Amazon ECS Developer Guide, "Task size" for Fargate.
-fn size(check: &mut Check<'_>, at: &Path, cpu: i64, memory: i64) -> Option<(u32, u32)> {
-    let list = |numbers: &[u32]| numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
-    let (Some(sizes), Ok(cpu)) =
-        (u32::try_from(cpu).ok().and_then(limits::fargate_memory), u32::try_from(cpu))
-    else {
-        let known = list(&limits::fargate_cpus().collect::<Vec<_>>());
-        check.value(
-            &at.at("cpu"),
-            format!("Fargate has no tasks of {cpu} CPU units"),
-            "",
-            [format!("one of {known} (1024 = 1 vCPU)")],
-        );
-        return None;
+/// What a service says of its task definition.
+struct Task {
+    given: Option<serde_json::Map<String, serde_json::Value>>,
+    family: Option<String>,
+    size: Size,
+    containers: Vec<Container>,
+    platform: Platform,
+    /// Whether the program has a role.
+    task_role: bool,
+}
+
+fn typed(
+    check: &mut Check<'_>,
+    at: &Path,
+    table: &mut raw::Service,
+    (images, declared, _): Context<'_>,
+    (launch, volumes): (&Launch, &[Volume]),
+) -> Option<Task> {
+    let size = if launch.is_fargate() {
+        size::fargate(check, at, table.cpu, table.memory)
+    } else {
+        size::ec2(check, at, table.cpu, table.memory)
     };
-    if let Some(memory) = u32::try_from(memory).ok().filter(|memory| sizes.contains(memory)) {
-        return Some((cpu, memory));
+    let tables = std::mem::take(&mut table.container);
+    let task = InTask { memory: table.memory, fargate: launch.is_fargate(), volumes };
+    let containers = containers(check, at, tables, declared, task);
+    if needs_role(table.execution_role.as_deref(), &containers, launch) {
+        no_role(check, at);
     }
-    let mut help = vec![format!("with cpu = {cpu}, memory is one of {} (MiB)", list(&sizes))];
-    let fitting: Vec<u32> = limits::fargate_cpus()
-        .filter(|cpu| {
-            limits::fargate_memory(*cpu)
-                .is_some_and(|sizes| sizes.iter().any(|size| i64::from(*size) == memory))
-        })
-        .collect();
-    if !fitting.is_empty() {
-        help.push(format!("with memory = {memory}, cpu is one of {}", list(&fitting)));
+    let own = table.platform.map(|name| (at.at("platform"), name.into()));
+    let platform = platform(check, at, own, &containers, images);
+    let task_role = table.task_role.is_some();
+    Some(Task { given: None, family: None, size: size?, containers, platform, task_role })
+}
+
+fn of_json(
+    check: &mut Check<'_>,
+    at: &Path,
+    file: &str,
+    table: &mut raw::Service,
+    context: Context<'_>,
+    launch: &Launch,
+) -> Option<Task> {
+    let given = given::given(check, at, file, table, context, launch)?;
+    let place = at.at("task-definition");
+    if needs_role(given.execution_role.as_deref(), &given.containers, launch) {
+        let help = "`\"executionRoleArn\": \"arn:aws:iam::ACCOUNT:role/ecsTaskExecutionRole\"`".to_owned();
+        let title = "Fargate needs an execution role to pull from ECR and to write logs";
+        check.value(&place, title, "has no `executionRoleArn`", [help]);
     }
-    let span = check.spans.value_at(&at.at("memory"));
-    check.push(span, format!("Fargate has no tasks of {cpu} CPU units with {memory} MiB"), "", help);
-    None
+    let platform = platform(check, at, Some((place, given.platform)), &given.containers, context.0);
+    let given::Given { body, containers, family, size, task_role, .. } = given;
+    Some(Task { given: Some(body), family, size, containers, platform, task_role })
 }
 
 fn security(
     check: &mut Check<'_>,
     at: &Path,
     own: Option<raw::SecurityGroup>,
-    existing: Option<Vec<String>>,
+    existing: Option<raw::SecurityGroups>,
 ) -> Security {
     match (own, existing) {
         (Some(_), Some(_)) => {
@@ -129,18 +171,7 @@ fn security(
             Security::Default
         }
         (Some(group), None) => Security::Own(security_group(check, &at.at("security-group"), group)),
-        (None, Some(ids)) => {
-            for (index, id) in ids.iter().enumerate().filter(|(_, id)| !id.starts_with("sg-")) {
-                let help = "IDs begin with `sg-`".to_owned();
-                check.value(
-                    &at.at("security-groups").at(index),
-                    format!("`{id}` is not a security group's ID"),
-                    "",
-                    [help],
-                );
-            }
-            Security::Existing(ids)
-        }
+        (None, Some(groups)) => existing::groups(check, at, groups),
         (None, None) => Security::Default,
     }
 }
@@ -229,8 +260,12 @@ fn retention(check: &mut Check<'_>, at: &Path, days: i64) -> Option<u32> {
 
 /// Fargate cannot pull from ECR, write to CloudWatch or read secrets without the execution role.
 /// Source: Amazon ECS Developer Guide, "Amazon ECS task execution IAM role".
-fn roles(check: &mut Check<'_>, at: &Path, role: Option<&str>, containers: &[Container]) {
+/// On EC2 the instance's role pulls and writes logs; secrets are read with the task's in either case.
+fn needs_role(role: Option<&str>, containers: &[Container], launch: &Launch) -> bool {
     let needs = |container: &&Container| {
+        if !launch.is_fargate() {
+            return !container.secrets.is_empty();
+        }
         let ecr = match &container.image {
             ContainerImage::Built(_) => true,
             ContainerImage::Reference(reference) => reference.contains(".dkr.ecr."),
@@ -238,16 +273,18 @@ fn roles(check: &mut Check<'_>, at: &Path, role: Option<&str>, containers: &[Con
         ecr || container.log.as_ref().is_none_or(|log| log.driver == "awslogs")
             || !container.secrets.is_empty()
     };
-    if role.is_none() && containers.iter().find(needs).is_some() {
-        let help =
-            "add `execution-role = \"ecsTaskExecutionRole\"`; to make that role once per account:".to_owned();
-        check.key(
-            at,
-            "Fargate needs an execution role to pull from ECR and to write logs",
-            "has no `execution-role`",
-            [help, role_recipe("ecsTaskExecutionRole")],
-        );
-    }
+    role.is_none() && containers.iter().any(|container| needs(&container))
+}
+
+fn no_role(check: &mut Check<'_>, at: &Path) {
+    let help =
+        "add `execution-role = \"ecsTaskExecutionRole\"`; to make that role once per account:".to_owned();
+    check.key(
+        at,
+        "Fargate needs an execution role to pull from ECR and to write logs",
+        "has no `execution-role`",
+        [help, role_recipe("ecsTaskExecutionRole")],
+    );
 }
 
 /// The commands that make the execution role.
@@ -265,7 +302,7 @@ pub fn role_recipe(name: &str) -> String {
 fn platform(
     check: &mut Check<'_>,
     at: &Path,
-    declared: Option<raw::PlatformName>,
+    own: Option<(Path, Platform)>,
     containers: &[Container],
     images: &[Image],
 ) -> Platform {
@@ -276,7 +313,6 @@ fn platform(
         }
         ContainerImage::Reference(_) => None,
     };
-    let own = declared.map(|name| (at.at("platform"), name.into()));
     let mut platforms = own.into_iter().chain(containers.iter().filter_map(built));
     let Some((_, first)) = platforms.next() else { return Platform::default() };
     for (place, other) in platforms.filter(|(_, other)| *other != first) {
@@ -305,7 +341,50 @@ fn deployment(check: &mut Check<'_>, at: &Path, table: &raw::Deployment) -> Depl
         minimum_healthy_percent: minimum,
         maximum_percent: maximum,
         circuit_breaker: circuit_breaker(check, &at.at("circuit-breaker"), table.circuit_breaker.as_ref()),
+        alarms: alarms(check, &at.at("alarms"), table.alarms.as_ref()),
+        // Range: hashicorp/terraform-provider-aws, `bake_time_in_minutes`.
+        bake_minutes: check.optional(&at.at("bake-time-minutes"), table.bake_time_minutes, 0..=1440),
         timeout: Duration::from_secs(minutes * 60),
+    }
+}
+
+fn alarms(check: &mut Check<'_>, at: &Path, declared: Option<&raw::Alarms>) -> Option<Alarms> {
+    let (names, rollback) = match declared? {
+        raw::Alarms::Names(names) => (names, true),
+        raw::Alarms::Tuned(table) => (&table.names, table.rollback.unwrap_or(true)),
+    };
+    if names.iter().any(String::is_empty) {
+        check.value(at, "an alarm has a name", "", []);
+    }
+    Some(Alarms { names: names.clone(), rollback })
+}
+
+const fn propagated(from: raw::PropagateTags) -> &'static str {
+    match from {
+        raw::PropagateTags::Service => "SERVICE",
+        raw::PropagateTags::TaskDefinition => "TASK_DEFINITION",
+        raw::PropagateTags::None => "NONE",
+    }
+}
+
+/// Source: Amazon ECS Developer Guide, "Monitor Amazon ECS containers with ECS Exec" (the SSM agent acts with
+/// the task role); CreateService refuses it without one (observed: "a valid taskRoleArn is not being used").
+fn exec(check: &mut Check<'_>, at: &Path, exec: Option<bool>, task_role: bool) {
+    if exec == Some(true) && !task_role {
+        let help =
+            "add `task-role`, a role that may do `ssmmessages:CreateControlChannel`, `CreateDataChannel`, \
+                    `OpenControlChannel` and `OpenDataChannel`"
+                .to_owned();
+        check.key(&at.at("exec"), "ECS Exec needs a task role", "", [help]);
+    }
+}
+
+/// Source: Amazon ECS Developer Guide, "Balancing an Amazon ECS service across Availability Zones".
+fn rebalancing(check: &mut Check<'_>, at: &Path, rebalancing: Option<bool>, deployment: &Deployment) {
+    if rebalancing == Some(true) && deployment.maximum_percent == Some(100) {
+        let help = "raise `deployment.maximum-percent` above 100".to_owned();
+        let title = "rebalancing starts a task before it stops one";
+        check.key(&at.at("availability-zone-rebalancing"), title, "", [help]);
     }
 }
 
@@ -342,34 +421,6 @@ fn circuit_breaker(
         threshold,
         reset_on_healthy_task: table.reset_on_healthy_task,
     })
-}
-
-fn subnets(check: &mut Check<'_>, at: &Path, subnets: Option<raw::Subnets>) -> Subnets {
-    let at = at.at("subnets");
-    match subnets {
-        None => Subnets::Default,
-        Some(raw::Subnets::Word(word)) if word == "default" => Subnets::Default,
-        Some(raw::Subnets::Word(word)) => {
-            let help = "`\"default\"`, a list of IDs, or `{ tag = { KEY = \"VALUE\" } }`".to_owned();
-            check.value(&at, format!("`{word}` is not a choice of subnets"), "", [help]);
-            Subnets::Default
-        }
-        Some(raw::Subnets::Ids(ids)) => {
-            for (index, id) in ids.iter().enumerate().filter(|(_, id)| !id.starts_with("subnet-")) {
-                check.value(
-                    &at.at(index),
-                    format!("`{id}` is not a subnet's ID"),
-                    "",
-                    ["IDs begin with `subnet-`".to_owned()],
-                );
-            }
-            if ids.is_empty() || ids.len() > 16 {
-                check.value(&at, "a service has 1 to 16 subnets", "", []);
-            }
-            Subnets::Ids(ids)
-        }
-        Some(raw::Subnets::Tagged(filter)) => Subnets::Tagged(filter.tag),
-    }
 }
 
 /// What a container's `image` means.

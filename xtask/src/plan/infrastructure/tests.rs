@@ -28,6 +28,7 @@ pub(crate) fn empty() -> World {
         vpc: "vpc-1".to_owned(),
         subnets: vec![subnet("subnet-1", true), subnet("subnet-2", false)],
         security_group: None,
+        groups: Vec::new(),
     };
     World {
         at: std::time::Instant::now(),
@@ -35,6 +36,8 @@ pub(crate) fn empty() -> World {
         registry: RegistryAuth { endpoint: String::new(), username: String::new(), password: String::new() },
         repositories: BTreeMap::new(),
         cluster_active: false,
+        cluster_providers: Vec::new(),
+        target_groups: BTreeMap::new(),
         log_groups: BTreeMap::new(),
         networks: [("web".to_owned(), network)].into(),
         services: BTreeMap::new(),
@@ -148,4 +151,31 @@ fn another_account_is_refused() {
         error.message,
         "deploy.toml is for account 999999999999, the credentials are for 123456789012"
     );
+}
+
+#[test]
+fn the_cluster_is_told_of_capacity_providers_that_are_every_accounts() {
+    let with = |name: &str| {
+        let line = format!("cpu = 256\ncapacity-providers = [{{ name = \"{name}\" }}]");
+        config(&FILE.replacen("cpu = 256", &line, 1))
+    };
+    let mut world = empty();
+    world.cluster_active = true;
+    world.cluster_providers = vec!["FARGATE".to_owned()];
+    let planned = |name: &str, world: &World| plan(&with(name), world).map(|plan| plan.capacity_providers);
+    assert_eq!(planned("FARGATE", &world).expect("fine"), Vec::<String>::new());
+    assert_eq!(planned("FARGATE_SPOT", &world).expect("fine"), ["FARGATE_SPOT"]);
+}
+
+#[test]
+fn target_groups_are_looked_up_by_name() {
+    let text = FILE.replacen("cpu = 256", "cpu = 256\ntarget-groups = [{ name = \"web\" }]", 1);
+    let mut world = empty();
+    let error = plan(&config(&text), &world).expect_err("there is none");
+    assert_eq!(error.message, "there is no target group `web`, as `service.web` says");
+    world.target_groups.insert("web".to_owned(), "arn:web".to_owned());
+    let planned = plan(&config(&text), &world).expect("it is there");
+    let target = Target { arn: "arn:web".to_owned(), container: "app".to_owned(), port: 3000 };
+    assert_eq!(planned.networks["web"].target_groups, Some(vec![target]));
+    assert_eq!(plan(&config(FILE), &world).expect("fine").networks["web"].target_groups, None);
 }

@@ -8,7 +8,9 @@ use bollard::models::{
     PortBinding, ResourcesUlimits,
 };
 
-use crate::engine::{ContainerId, ContainerSpec, HealthCheck, HolderSpec, holder, labels};
+use crate::engine::{
+    ContainerId, ContainerSpec, HealthCheck, HolderSpec, Mount as VolumeMount, holder, labels,
+};
 
 const MIB: i64 = 1024 * 1024;
 
@@ -151,16 +153,19 @@ fn ulimit((name, soft, hard): &(String, i64, i64)) -> ResourcesUlimits {
 }
 
 /// The engine makes a volume it does not have, with these labels.
-fn volume(instance: &str, spec: &ContainerSpec, (name, path, read_only): &(String, String, bool)) -> Mount {
+fn volume(instance: &str, spec: &ContainerSpec, mount: &VolumeMount) -> Mount {
+    let (name, labels) = if mount.shared {
+        (labels::shared_volume_name(instance, &mount.volume), labels::of_no_task(instance))
+    } else {
+        let name = labels::volume_name(instance, &spec.task_id, &mount.volume);
+        (name, labels::of_task(instance, &spec.task_id))
+    };
     Mount {
         typ: Some(MountType::VOLUME),
-        source: Some(labels::volume_name(instance, &spec.task_id, name)),
-        target: Some(path.clone()),
-        read_only: Some(*read_only),
-        volume_options: Some(MountVolumeOptions {
-            labels: Some(labels::of_task(instance, &spec.task_id)),
-            ..MountVolumeOptions::default()
-        }),
+        source: Some(name),
+        target: Some(mount.path.clone()),
+        read_only: Some(mount.read_only),
+        volume_options: Some(MountVolumeOptions { labels: Some(labels), ..MountVolumeOptions::default() }),
         ..Mount::default()
     }
 }
@@ -267,5 +272,31 @@ mod tests {
         assert_eq!(host.network_mode.as_deref(), Some("local-aws-test"));
         let ports = serde_json::to_string(&host.port_bindings).expect("serialises");
         assert_eq!(ports, r#"{"3000/tcp":[{"HostIp":"127.0.0.1","HostPort":"0"}]}"#);
+    }
+
+    #[test]
+    fn a_volume_is_its_tasks_unless_it_is_shared() {
+        let mount = |shared| VolumeMount {
+            volume: "data".to_owned(),
+            shared,
+            path: "/d".to_owned(),
+            read_only: true,
+        };
+        let spec = ContainerSpec {
+            task_id: "0123".to_owned(),
+            mounts: vec![mount(false), mount(true)],
+            ..ContainerSpec::default()
+        };
+        let mounts = host(TaskLimits::default(), &spec).mounts.expect("is set");
+        let seen: Vec<_> = mounts
+            .iter()
+            .map(|mount| {
+                let labels =
+                    mount.volume_options.clone().and_then(|options| options.labels).unwrap_or_default();
+                (mount.source.clone().unwrap_or_default(), labels.contains_key(labels::TASK))
+            })
+            .collect();
+        let names = ["local-aws-test-0123-data", "local-aws-test-data"].map(str::to_owned);
+        assert_eq!(seen, names.into_iter().zip([true, false]).collect::<Vec<_>>());
     }
 }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::balance;
 use super::breaker::{self, DeploymentConfiguration};
+use super::definition::Definition;
 use super::deployment::Revision;
 use super::launch::is_fargate;
 use super::service::{Lifecycle, Service};
@@ -65,7 +66,7 @@ impl Ecs {
             invalid("The desired count must be specified for services with the REPLICA scheduling strategy.")
         })?;
         supported::members(&input)?;
-        validate_members(&input)?;
+        let launch_type = text(&input, "launchType");
         self.place_on_fargate(&cluster, &definition, &mut input)?;
         supported::placement(&input, &input)?;
         network::validate(&definition, &mut input)?;
@@ -105,18 +106,25 @@ impl Ecs {
             unstarted: 0,
             retry_at: None,
             baked_at: None,
+            hosted: hosted(launch_type.as_deref(), &definition),
             created_at: now,
             deleted_at: None,
         };
-        let fargate = is_fargate(&input);
+        let placed = service.hosted || is_fargate(&input);
         service.deploy(&mut self.ids, &self.rules, revision, now);
-        if !fargate && desired > 0 {
+        if !placed && desired > 0 {
             service.tell(&mut self.ids, event::no_instances(&name), now);
         }
         self.touch();
         self.services.insert(key, service);
         Ok((cluster, name))
     }
+}
+
+/// Who names the launch type EC2 has instances in the cluster: this machine is one of them. Who names none at all
+/// gets EC2 too, and finds what an account without instances shows.
+fn hosted(launch_type: Option<&str>, definition: &Definition) -> bool {
+    launch_type == Some("EC2") && definition.text("networkMode") == Some("awsvpc")
 }
 
 /// Creating a service again is fine if it is the same one (observed: both messages, in public clients that
@@ -157,17 +165,6 @@ pub(super) fn desired_count(input: &Map<String, Value>) -> Result<Option<u64>, A
             _ => Err(invalid("The desired count must be between 0 and 5000.")),
         },
     }
-}
-
-pub(super) fn validate_members(input: &Map<String, Value>) -> Result<(), ApiError> {
-    let first = |list: &str, member: &str| {
-        let entry = input.get(list)?.as_array()?.first()?;
-        Some(entry[member].as_str().unwrap_or_default().to_owned())
-    };
-    if first("serviceRegistries", "registryArn").is_some() {
-        return Err(invalid("Service registry not found.")); // assumed
-    }
-    Ok(())
 }
 
 fn settings(input: &Map<String, Value>) -> Result<Map<String, Value>, ApiError> {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::Ecs;
 use super::breaker::{CircuitBreaker, DeploymentConfiguration};
+use super::launch::is_fargate;
 use super::rules::Listing;
 use super::service::Service;
 use super::task::{Last, Task, without_nulls};
@@ -342,8 +343,10 @@ impl Ecs {
 /// What is described of a revision's configuration: `LATEST` becomes a version, as on AWS.
 pub fn described(revision: &Revision) -> Map<String, Value> {
     let mut out = (*revision.config).clone();
-    out.insert("platformVersion".into(), PLATFORM_VERSION.into());
-    out.insert("platformFamily".into(), "Linux".into());
+    if is_fargate(&revision.config) {
+        out.insert("platformVersion".into(), PLATFORM_VERSION.into());
+        out.insert("platformFamily".into(), "Linux".into());
+    }
     out
 }
 

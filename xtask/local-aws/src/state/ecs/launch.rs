@@ -9,7 +9,7 @@ use super::deployment::{PLATFORM_VERSION, Revision};
 use super::service::Service;
 use super::tags::{self, Tag};
 use super::task::{Container, Last, Task};
-use super::{Ecs, network};
+use super::{Ecs, capacity, network};
 use crate::error::ApiError;
 
 /// `RunTask` makes at most this many at once (documented: `RunTask.count`).
@@ -113,6 +113,10 @@ impl Ecs {
         let definitions = definition.containers();
         let containers = definitions.iter().map(|c| self.create_container(c)).collect();
         let of_service = order.service.is_some();
+        let mut body = described(definition, order.config, order.overrides, order.exec);
+        if let Some(provider) = self.next_provider(order.service.as_deref(), order.config) {
+            body.insert("capacityProviderName".into(), provider);
+        }
         self.touch();
         self.tasks.insert(
             id.clone(),
@@ -135,7 +139,7 @@ impl Ecs {
                 was_healthy: false,
                 cpu: definition.cpu(),
                 memory: definition.memory(),
-                body: described(definition, order.config, order.overrides, order.exec),
+                body,
                 tags: order.tags,
                 created_at: now,
                 pull_started_at: None,
@@ -193,6 +197,7 @@ impl Ecs {
                 None => config.insert("launchType".into(), json!("EC2")),
             };
         }
+        capacity::associated(self.clusters.get(cluster).map(|c| &c.body), config)?;
         if !is_fargate(config) {
             return Ok(());
         }
@@ -239,18 +244,17 @@ fn described(
     let architecture = definition.body.get("runtimePlatform").and_then(|p| p["cpuArchitecture"].as_str());
     let mut out = Map::new();
     let mut put = |member: &str, value: Value| out.insert(member.into(), value);
-    put("launchType", json!("FARGATE"));
-    put("platformVersion", PLATFORM_VERSION.into());
-    put("platformFamily", json!("Linux"));
+    if is_fargate(config) {
+        put("launchType", json!("FARGATE"));
+        put("platformVersion", PLATFORM_VERSION.into());
+        put("platformFamily", json!("Linux"));
+    } else {
+        put("launchType", json!("EC2"));
+    }
     put("overrides", overrides);
     put("enableExecuteCommand", exec.into());
     put("ephemeralStorage", ephemeral);
     let cpu = if architecture == Some("ARM64") { "arm64" } else { "x86_64" };
     put("attributes", json!([{"name": "ecs.cpu-architecture", "value": cpu}]));
-    let provider =
-        config.get("capacityProviderStrategy").and_then(|s| s.get(0)).map(|s| s["capacityProvider"].clone());
-    if let Some(provider) = provider {
-        put("capacityProviderName", provider);
-    }
     out
 }

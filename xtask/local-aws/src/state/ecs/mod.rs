@@ -18,6 +18,7 @@ use crate::state::elb::Elb;
 pub mod bake;
 pub mod balance;
 pub mod breaker;
+mod capacity;
 pub mod cluster;
 pub mod container;
 pub mod create;

@@ -124,7 +124,7 @@ fn view(ecs: &Ecs, service: &Service, now: f64) -> View {
         maximum: config.maximum(service.desired),
         in_progress: primary.is_some_and(|d| d.rollout == Rollout::InProgress),
         may_start: service.is_active()
-            && on_fargate(service)
+            && is_placed(service)
             && primary.is_some_and(|d| d.rollout != Rollout::Failed)
             && service.retry_at.is_none_or(|at| at <= now),
         tasks: tasks
@@ -139,9 +139,9 @@ fn view(ecs: &Ecs, service: &Service, now: f64) -> View {
     }
 }
 
-/// Tasks of the EC2 launch type have no instance to run on here.
-fn on_fargate(service: &Service) -> bool {
-    service.current_revision().is_some_and(|r| is_fargate(&r.config))
+/// Tasks of a service that is neither on Fargate nor hosted have no instance to run on here.
+fn is_placed(service: &Service) -> bool {
+    service.hosted || service.current_revision().is_some_and(|r| is_fargate(&r.config))
 }
 
 fn carry_out(ecs: &mut Ecs, service: &mut Service, plan: &Plan, now: f64) {

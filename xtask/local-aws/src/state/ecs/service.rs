@@ -67,6 +67,9 @@ pub struct Service {
     /// When the alarms of the deployment that is steady are watched no more.
     #[serde(default)]
     pub baked_at: Option<f64>,
+    /// Whether its tasks of the EC2 launch type run on this machine.
+    #[serde(default)]
+    pub hosted: bool,
     /// Seconds since 1970.
     pub created_at: f64,
     /// When it became `INACTIVE`.

@@ -27,6 +27,7 @@ pub(super) fn members(input: &Map<String, Value>) -> Check {
         return unsupported("Service Connect is");
     }
     let lists = [
+        ("serviceRegistries", "Service discovery is"),
         ("volumeConfigurations", "Volumes that are configured at launch are"),
         ("vpcLatticeConfigurations", "VPC Lattice is"),
         ("gatewayConnectors", "Gateway connectors are"),

@@ -15,6 +15,7 @@ use crate::state::elb::check::Answer;
 mod bake;
 mod balance;
 mod breaker;
+mod capacity;
 mod definitions;
 mod dependencies;
 mod rolling;

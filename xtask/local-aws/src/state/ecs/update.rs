@@ -2,9 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::create::{
-    IN_PLACE, REVISION, desired_count, invalid, pick, validate_configuration, validate_members,
-};
+use super::create::{IN_PLACE, REVISION, desired_count, invalid, pick, validate_configuration};
 use super::deployment::{Revision, Status};
 use super::service::{Lifecycle, Service};
 use super::{Ecs, balance, breaker, network, reference, supported};
@@ -26,7 +24,6 @@ impl Ecs {
             return Err(ApiError::new("ServiceNotActiveException", "Service was not ACTIVE."));
         }
         supported::members(input)?;
-        validate_members(input)?;
         let current = service.current_revision().cloned().ok_or_else(|| ApiError::server("no revision"))?;
         let revision = self.next_revision(&cluster, &current, input, now)?;
         balance::check_grace(input, &revision.config)?;
@@ -72,8 +69,16 @@ impl Ecs {
         // The launch type is not a parameter of UpdateService: what can't be changed isn't accepted.
         let changeable: Vec<&str> = REVISION.into_iter().filter(|m| *m != "launchType").collect();
         config.extend(pick(input, &changeable));
-        if config.contains_key("capacityProviderStrategy") {
-            config.remove("launchType");
+        match config.get("capacityProviderStrategy").and_then(Value::as_array) {
+            // Back to the launch type (documented: `UpdateService.capacityProviderStrategy`); here that is Fargate.
+            Some(none) if none.is_empty() => {
+                config.remove("capacityProviderStrategy");
+                config.entry("launchType").or_insert_with(|| "FARGATE".into());
+            }
+            Some(_) => {
+                config.remove("launchType");
+            }
+            None => {}
         }
         self.place_on_fargate(cluster, &definition, &mut config)?;
         network::validate(&definition, &mut config)?;

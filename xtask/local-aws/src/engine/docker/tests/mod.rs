@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use tokio::time::timeout;
 
 use super::*;
-use crate::engine::{Health, HealthCheck, Status};
+use crate::engine::{Health, HealthCheck, Mount, Status};
 use bench::{first_answer, on_bench};
 
 /// The next event of this container that is `wanted`.
@@ -27,6 +27,10 @@ async fn event(
         panic!("the events ended")
     };
     timeout(Duration::from_secs(30), found).await.expect("the event comes")
+}
+
+fn mount(read_only: bool) -> Mount {
+    Mount { volume: "data".to_owned(), shared: false, path: "/data".to_owned(), read_only }
 }
 
 #[tokio::test]
@@ -132,11 +136,11 @@ async fn settings_reach_the_process() {
             memory_reservation_mib: Some(32),
             ulimits: vec![("nofile".to_owned(), 1024, 2048)],
             tmpfs: vec![("/scratch".to_owned(), 8)],
-            mounts: vec![("data".to_owned(), "/data".to_owned(), true)],
+            mounts: vec![mount(true)],
             ..bench.spec("ee01", "set", &words)
         };
         let writer = ContainerSpec {
-            mounts: vec![("data".to_owned(), "/data".to_owned(), false)],
+            mounts: vec![mount(false)],
             ..bench.spec("ee01", "writer", &["write", "/data/f"])
         };
         assert_eq!(bench.output(&holder, &writer).await, ["written"]);

@@ -58,6 +58,7 @@ fn members() {
         ("placementStrategy", [json!([]), json!([{"type": "random"}])]),
         ("serviceConnectConfiguration", [json!({"enabled": false}), json!({"enabled": true})]),
         ("volumeConfigurations", [json!([]), json!([{"name": "v"}])]),
+        ("serviceRegistries", [json!([]), json!([{"registryArn": "arn:r"}])]),
         ("vpcLatticeConfigurations", [json!([]), json!([{"portName": "p"}])]),
     ];
     let answers: Vec<String> = tried.iter().map(|(member, values)| refusals(member, values)).collect();
@@ -72,6 +73,8 @@ fn members() {
     UnsupportedFeatureException: Service Connect is not supported by the local control plane.
     accepted
     UnsupportedFeatureException: Volumes that are configured at launch are not supported by the local control plane.
+    accepted
+    UnsupportedFeatureException: Service discovery is not supported by the local control plane.
     accepted
     UnsupportedFeatureException: VPC Lattice is not supported by the local control plane.
     ");
