@@ -60,15 +60,16 @@ fn difference(one: &Difference, width: usize, look: Look) -> String {
     format!("{}\n", line.trim_end())
 }
 
-/// Long values are cut in the middle, digests to what tells them apart.
+/// Long values are cut in the middle, images to what tells them apart.
 fn short(value: &str) -> String {
     const MOST: usize = 100;
-    let value = match value.rsplit_once("@sha256:") {
-        Some((repository, digest)) => {
+    let value = match value.rsplit_once('@') {
+        Some((repository, digest)) if digest.starts_with("sha256:") || digest.starts_with("image-") => {
             let name = repository.split_once('/').map_or(repository, |(_, name)| name);
-            format!("{name}@sha256:{}", digest.get(..12).unwrap_or(digest))
+            let digest = if digest.len() > 64 { digest.get(..19).unwrap_or(digest) } else { digest };
+            format!("{name}@{digest}")
         }
-        None => value.replace('\n', "\\n"),
+        _ => value.replace('\n', "\\n"),
     };
     if value.chars().count() <= MOST {
         return value;

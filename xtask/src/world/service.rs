@@ -123,6 +123,16 @@ async fn families(aws: &Aws, config: &Config) -> Result<BTreeMap<String, Value>>
     Ok(futures_util::future::try_join_all(each).await?.into_iter().flatten().collect())
 }
 
+/// The definition; its tags come beside it.
+/// Source: Amazon ECS API Reference, DescribeTaskDefinition (response elements).
+fn with_tags(mut answer: Value) -> Value {
+    let mut definition = answer["taskDefinition"].take();
+    if let Some(members) = definition.as_object_mut() {
+        members.insert("tags".to_owned(), answer["tags"].take());
+    }
+    definition
+}
+
 /// A task definition by family (its newest active revision), `family:revision` or ARN, whole.
 ///
 /// # Errors
@@ -131,7 +141,7 @@ pub async fn task_definition(aws: &Aws, name: &str) -> Result<Option<Value>> {
     let answer = Answer::default();
     let call = aws.ecs.describe_task_definition().task_definition(name).include(TaskDefinitionField::Tags);
     match call.customize().interceptor(answer.clone()).send().await {
-        Ok(_) => Ok(answer.take().map(|mut answer| answer["taskDefinition"].take()).filter(Value::is_object)),
+        Ok(_) => Ok(answer.take().map(with_tags).filter(Value::is_object)),
         // `Unable to describe task definition.`: the words for one that does not exist (observed).
         Err(error) if fault::is(&error, "ClientException") => Ok(None),
         Err(error) => Err(fault("ecs:DescribeTaskDefinition", name, error)),

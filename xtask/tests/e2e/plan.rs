@@ -37,6 +37,7 @@ fn what_is_planned_is_what_is_done() {
     assert_eq!(get(&workspace.address()).expect("an answer"), "v1");
     let after = plan(&workspace, &["--exit-code"]);
     assert_eq!((after.code, items(&after)), (0, Vec::new()), "{after:#?}");
+    assert_eq!(after.outcome["result"]["plan"]["notes"], serde_json::json!([]));
 
     let again = workspace.run(&["deploy", "--local", "--plan", "plan.json"]);
     assert_eq!(again.code, 3, "what was planned is done: {again:#?}");
