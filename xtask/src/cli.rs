@@ -122,8 +122,11 @@ pub struct Deploy {
     /// Start a new deployment even if nothing changed
     #[arg(long)]
     pub force: bool,
+    /// Build Dockerfiles anew: without BuildKit's cache, and even if the registry has an image of the same inputs
+    #[arg(long)]
+    pub no_cache: bool,
     /// Do what this plan says, or nothing if it is no longer what has to be done
-    #[arg(long, value_name = "FILE", conflicts_with = "force")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["force", "no_cache"])]
     pub plan: Option<PathBuf>,
     /// How long to wait for the rollout, instead of deploy.toml's `timeout-minutes`
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]

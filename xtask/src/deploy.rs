@@ -3,30 +3,30 @@
 //! once. Nothing is created before everything was built.
 
 mod each;
+mod images;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::aws::Aws;
-use crate::build::{self, BuildContext, BuiltImage};
+use crate::build::BuildContext;
 use crate::config::Config;
 use crate::config::service::Service;
-use crate::engine;
 use crate::ensure::{self, Network};
 use crate::error::{Error, Rest, Result, bug};
-use crate::event::{Done, Events, Phase};
+use crate::event::Events;
 use crate::git::Commit;
 use crate::interrupt::Interrupts;
 use crate::plan::{self, Document, ImagePlan, Place, Plan, ServicePlan};
-use crate::push::{self, PushedImage};
 use crate::render;
 use crate::rollout::Until;
 use crate::service::{Change, Conflict};
 use crate::world::{self, World};
 use each::Run;
+use images::Ready;
 
 /// What the run was asked for, beside the file.
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,13 +64,13 @@ pub struct Deployed {
 pub struct Planned {
     world: World,
     infrastructure: Plan,
-    built: Vec<BuiltImage>,
+    ready: Vec<Ready>,
     images: Vec<ImagePlan>,
     services: Vec<ServicePlan>,
     commit: Option<Commit>,
 }
 
-/// Builds, looks at what is there, and plans; nothing is changed in the account.
+/// Builds what the registry does not have, looks at what is there, and plans; nothing is changed in the account.
 ///
 /// # Errors
 /// A build or a call failed, or what is there contradicts the file.
@@ -86,32 +86,16 @@ pub async fn plan(
         let world = world::read(aws, config, events).await?;
         plan::plan(config, &world).map(|plan| (world, plan))
     };
-    let images = async {
-        let built = build::build_all(build, &config.images, events).await?;
-        let digests = built.iter().map(|image| async move {
-            world::tagged_digest(aws, &image.repository, &push::tag_of(image)).await
-        });
-        let digests = futures_util::future::try_join_all(digests).await?;
-        Ok::<_, Error>((built, digests))
-    };
+    let looking = build.engine.clone();
+    let _looking = AbortOnDropHandle::new(tokio::spawn(async move { looking.look().await }));
     let commit = async { Ok(build.commit.clone().await) };
-    let ((built, digests), (world, infrastructure), commit) = tokio::try_join!(images, looked, commit)?;
-    let images: Vec<ImagePlan> =
-        built.iter().zip(digests).map(|(image, digest)| image_plan(&world, image, digest)).collect();
-    let mut planned = Planned { world, infrastructure, built, images, services: Vec::new(), commit };
+    let ready = images::ready(aws, build, &config.images, events);
+    let (ready, (world, infrastructure), commit) = tokio::try_join!(ready, looked, commit)?;
+    let images = config.images.iter().zip(&ready).map(|(image, ready)| images::plan(&world, image, ready));
+    let images = images.collect();
+    let mut planned = Planned { world, infrastructure, ready, images, services: Vec::new(), commit };
     planned.services = planned.services(&aws.region, config, force);
     Ok(planned)
-}
-
-fn image_plan(world: &World, image: &BuiltImage, digest: Option<String>) -> ImagePlan {
-    let registry = world.registry.endpoint.split_once("://").map_or("", |(_, host)| host);
-    let uri = world.repositories.get(&image.repository).cloned();
-    ImagePlan {
-        name: image.name.clone(),
-        repository_uri: uri.unwrap_or_else(|| format!("{registry}/{}", image.repository)),
-        tag: push::tag_of(image),
-        digest,
-    }
 }
 
 impl Planned {
@@ -174,7 +158,7 @@ pub async fn deploy(
     let Planned { world, infrastructure: plan, .. } = &planned;
     let ((), images, networks) = tokio::try_join!(
         infrastructure(aws, config, plan, events),
-        push_all(aws, build, config, &planned, events),
+        images::push_all(aws, build, config, &planned, events),
         ensure::networks(aws, &plan.networks, events),
     )?;
     let services = config.services.iter().zip(&planned.services).map(|(service, plan)| {
@@ -207,61 +191,4 @@ async fn infrastructure(aws: &Aws, config: &Config, plan: &Plan, events: &Events
     let groups = plan.log_groups.iter().map(|group| ensure::log_group(aws, group, events));
     tokio::try_join!(cluster, futures_util::future::try_join_all(groups))?;
     Ok(())
-}
-
-async fn push_all(
-    aws: &Aws,
-    build: &BuildContext,
-    config: &Config,
-    planned: &Planned,
-    events: &Events,
-) -> Result<BTreeMap<String, PushedImage>> {
-    let repositories = repositories(aws, planned, events).await?;
-    let pushes = planned.built.iter().zip(&planned.images).map(|(image, plan)| {
-        let uri = repositories.get(&image.repository);
-        let auth = &planned.world.registry;
-        async move {
-            let uri = uri.ok_or_else(|| bug(format!("no repository for image `{}`", image.name)))?;
-            if let Some(digest) = &plan.digest {
-                let step = events.start(Phase::Push, image.name.as_str());
-                step.finish(Done::Unchanged, short_digest(digest));
-                return Ok(plan.expected());
-            }
-            match push::push(&build.engine, image, uri, auth, events).await {
-                Err(error) if engine::image_is_gone(&error) => {
-                    let again = rebuilt(build, config, image, events).await?;
-                    push::push(&build.engine, &again, uri, auth, events).await
-                }
-                done => done,
-            }
-        }
-    });
-    let pushed = futures_util::future::try_join_all(pushes).await?;
-    Ok(pushed.into_iter().map(|image| (image.name.clone(), image)).collect())
-}
-
-/// An image that somebody removed from the engine since it was built, such as by a prune.
-async fn rebuilt(
-    build: &BuildContext,
-    config: &Config,
-    image: &BuiltImage,
-    events: &Events,
-) -> Result<BuiltImage> {
-    let declared: Vec<_> = config.images.iter().filter(|one| one.name == image.name).cloned().collect();
-    let built = build::build_all(build, &declared, events).await?;
-    built.into_iter().next().ok_or_else(|| bug("an image that is not declared was built"))
-}
-
-/// URIs of all repositories, those that were missing created.
-async fn repositories(aws: &Aws, planned: &Planned, events: &Events) -> Result<BTreeMap<String, String>> {
-    let created = planned.infrastructure.repositories.iter().map(|name| async move {
-        Ok::<_, Error>((name.clone(), ensure::repository(aws, name, events).await?))
-    });
-    let mut uris = planned.world.repositories.clone();
-    uris.extend(futures_util::future::try_join_all(created).await?);
-    Ok(uris)
-}
-
-fn short_digest(digest: &str) -> &str {
-    digest.get(..19).unwrap_or(digest)
 }

@@ -1,11 +1,13 @@
 //! The container engine that builds and pushes: found as the `docker` command finds it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::query_parameters::ListImagesOptionsBuilder;
 use bollard::{BollardRequest, Docker};
 use local_aws::engine::endpoint;
+use tokio::sync::OnceCell;
 
 use crate::error::{Error, Kind, Result};
 use crate::event::{Done, Events, Phase};
@@ -19,6 +21,36 @@ pub struct Engine {
     docker: Docker,
     version: String,
     podman: bool,
+}
+
+/// The engine, connected to once it is needed: a run that changes no image does without. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Lazy {
+    connected: Arc<OnceCell<Engine>>,
+    events: Events,
+}
+
+impl Lazy {
+    /// Not connected yet.
+    #[must_use]
+    pub fn new(events: &Events) -> Self {
+        Self { connected: Arc::default(), events: events.clone() }
+    }
+
+    /// The engine. One that did not answer is asked again: it may have been started meanwhile.
+    ///
+    /// # Errors
+    /// There is none, or it does not answer: [`Kind::Preflight`].
+    pub async fn get(&self) -> Result<&Engine> {
+        self.connected.get_or_try_init(|| connect(&self.events)).await
+    }
+
+    /// Looks early whether there is one, and says so if not: a build may take minutes before it is needed.
+    pub async fn look(&self) {
+        if let Err(error) = self.get().await {
+            self.events.note(format!("{error}: it is needed as soon as an image has to be built or pushed"));
+        }
+    }
 }
 
 /// Connects: `DOCKER_HOST`, then the Docker context, then the default sockets.
@@ -65,18 +97,22 @@ impl Engine {
         Ok(images.into_iter().map(|image| image.id).collect())
     }
 
-    /// ID of an image with this label.
+    /// IDs of the images with this label, and all labels of each.
     ///
     /// # Errors
     /// The engine does not answer.
-    pub(crate) async fn labelled(&self, key: &str, value: &str) -> Result<Option<String>> {
+    pub(crate) async fn labelled(
+        &self,
+        key: &str,
+        value: &str,
+    ) -> Result<Vec<(String, BTreeMap<String, String>)>> {
         let filters = HashMap::from([("label", vec![format!("{key}={value}")])]);
         let options = ListImagesOptionsBuilder::default().all(true).filters(&filters).build();
         let images = self.docker.list_images(Some(options)).await;
         let images = images.map_err(|e| {
             Error::new(Kind::Build, "the engine's images cannot be listed").caused_by(text(&e))
         })?;
-        Ok(images.into_iter().next().map(|image| image.id))
+        Ok(images.into_iter().map(|image| (image.id, image.labels.into_iter().collect())).collect())
     }
 
     /// Whether it is Podman, whose API has no BuildKit.

@@ -1,42 +1,50 @@
 //! The image of a `bin`: around the compiled program, minimal or on a base.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::buildkit::{self, credentials, dockerfile};
+use super::context::Sent;
+use super::kit::{Files, Kit, Source};
 use super::minimal::content::{self, Layer, NONROOT};
-use super::minimal::layer::LayerWriter;
+use super::minimal::layer::{LayerWriter, Measure};
 use super::minimal::{self, Minimal};
-use super::{BuildContext, elf, label, load, pipe};
+use super::{BuildContext, Recipe, blocking, elf};
 use crate::config::image::{BinImage, Image};
 use crate::error::{Error, Kind, Result};
-use crate::event::{Done, Events, Running};
+use crate::event::Events;
 
-/// Makes the image; its engine ID and whether the engine had it already.
-pub(super) async fn build(
+/// Reads the program and the files.
+pub(super) async fn read(
     context: &BuildContext,
     image: &Image,
     bin: &BinImage,
     program: PathBuf,
-    step: &Running,
     events: &Events,
-) -> Result<(String, Done)> {
+) -> Result<Recipe> {
     check(image, bin, &program)?;
     match &bin.base {
         None => {
             let (bin, platform, root) = (bin.clone(), image.platform, context.root.clone());
             let measured = blocking(move || Minimal::new(&bin, platform, &program, &root)).await?;
-            load::load(&context.engine, measured, context.commit.clone(), step).await
+            Ok(Recipe::Minimal(measured))
         }
-        Some(base) => on_base(context, image, bin, base, program, step, events).await,
+        Some(base) => {
+            let files = minimal::files(bin, &context.root)?;
+            let text = dockerfile_text(bin, base, &files);
+            let on_base = OnBase { text: text.clone(), time_zones: bin.time_zones, files, program };
+            let source = Source {
+                files: Arc::new(on_base),
+                dockerfile: ("Dockerfile".to_owned(), &text),
+                target: None,
+                args: &BTreeMap::new(),
+                platform: image.platform,
+            };
+            Ok(Recipe::Kit(Kit::read(context, source, events).await?))
+        }
     }
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    let result = tokio::task::spawn_blocking(work).await;
-    result.unwrap_or_else(|e| Err(Error::new(Kind::Unexpected, "a blocking thread ended early").caused_by(e)))
 }
 
 fn check(image: &Image, bin: &BinImage, program: &Path) -> Result<()> {
@@ -57,36 +65,6 @@ fn check(image: &Image, bin: &BinImage, program: &Path) -> Result<()> {
             _ => error,
         }
     })
-}
-
-async fn on_base(
-    context: &BuildContext,
-    image: &Image,
-    bin: &BinImage,
-    base: &str,
-    program: PathBuf,
-    step: &Running,
-    events: &Events,
-) -> Result<(String, Done)> {
-    let files = minimal::files(bin, &context.root)?;
-    let text = dockerfile_text(bin, base, &files);
-    let registries = BTreeSet::from([dockerfile::registry(base)]);
-    let request = buildkit::Request {
-        name: &image.name,
-        dockerfile: "Dockerfile",
-        target: None,
-        args: &BTreeMap::new(),
-        labels: label::of(context.commit.clone().await.as_ref()),
-        platform: image.platform,
-        credentials: credentials::for_registries(registries, events).await,
-    };
-    let time_zones = bin.time_zones;
-    let (body, writing) = pipe::pipe(move |out| {
-        base_context(out, &text, time_zones, &files, &program)
-            .map_err(|e| Error::new(Kind::Build, "the image's files could not be sent").caused_by(e))
-    });
-    let built = buildkit::build(&context.engine, request, body, step).await;
-    super::outcome(built, writing).await
 }
 
 /// Every file goes through a directory of its own: `COPY dir/ /there/` keeps symlinks, `COPY file /there` does not.
@@ -114,26 +92,60 @@ fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(parent, _)| parent)
 }
 
-fn base_context(
-    out: &mut dyn io::Write,
-    dockerfile: &str,
+/// The context of an image on a base: its tar has no times, so its digest is that of its files.
+struct OnBase {
+    text: String,
     time_zones: bool,
-    files: &[(PathBuf, String)],
-    program: &Path,
-) -> io::Result<()> {
-    let mut tar = LayerWriter::new(out);
-    tar.bytes("Dockerfile", 0o644, dockerfile.as_bytes())?;
-    if time_zones {
-        content::time_zones(&mut tar, "zoneinfo")?;
+    files: Vec<(PathBuf, String)>,
+    program: PathBuf,
+}
+
+impl Files for OnBase {
+    fn write(&self, out: &mut dyn io::Write) -> Result<Sent> {
+        let mut measured = Measured { out, measure: Measure::default() };
+        let written = self.tar(&mut measured);
+        written.map_err(|e| {
+            Error::new(Kind::Build, "the image's files could not be read and sent").caused_by(e)
+        })?;
+        Ok(Sent { digest: measured.measure.hex(), caches: Vec::new() })
     }
-    for (index, (source, target)) in files.iter().enumerate() {
-        let name = target.rsplit('/').next().unwrap_or(target);
-        let path = if source.is_dir() { format!("files/{index}") } else { format!("files/{index}/{name}") };
-        Layer::Files(vec![(source.clone(), path)]).entries(&mut tar)?;
+}
+
+impl OnBase {
+    fn tar(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        let mut tar = LayerWriter::new(out);
+        tar.bytes("Dockerfile", 0o644, self.text.as_bytes())?;
+        if self.time_zones {
+            content::time_zones(&mut tar, "zoneinfo")?;
+        }
+        for (index, (source, target)) in self.files.iter().enumerate() {
+            let name = target.rsplit('/').next().unwrap_or(target);
+            let path =
+                if source.is_dir() { format!("files/{index}") } else { format!("files/{index}/{name}") };
+            Layer::Files(vec![(source.clone(), path)]).entries(&mut tar)?;
+        }
+        let name = self.program.file_name().and_then(|name| name.to_str()).unwrap_or("program");
+        Layer::Program(self.program.clone(), format!("program/{name}")).entries(&mut tar)?;
+        tar.finish()
     }
-    let name = program.file_name().and_then(|name| name.to_str()).unwrap_or("program");
-    Layer::Program(program.to_owned(), format!("program/{name}")).entries(&mut tar)?;
-    tar.finish()
+}
+
+/// Writes, and hashes what it writes.
+struct Measured<'a> {
+    out: &'a mut dyn io::Write,
+    measure: Measure,
+}
+
+impl io::Write for Measured<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.out.write(bytes)?;
+        self.measure.write_all(&bytes[..count])?;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 #[cfg(test)]

@@ -18,25 +18,35 @@ pub(super) async fn load(
     commit: Head,
     step: &Running,
 ) -> Result<(String, Done)> {
-    let address = image.address().to_owned();
-    if let Some(id) = engine.labelled(label::ADDRESS, &address).await? {
+    if let Some(id) = loaded(engine, &image).await? {
         return Ok((id, Done::Unchanged));
     }
     let mut labels = label::of(commit.await.as_ref());
-    labels.insert(label::ADDRESS.to_owned(), address);
+    labels.insert(label::ADDRESS.to_owned(), image.address().to_owned());
     let image = image.labelled(&labels)?;
     step.progress("loading into the engine");
     let source = image.clone();
     let (body, writing) = pipe::pipe(move |out| {
         source.write(out).map_err(|e| Error::new(Kind::Build, "the image could not be sent").caused_by(e))
     });
-    let announced = super::outcome(send(engine, body).await, writing).await?;
+    let (announced, _) = super::outcome(send(engine, body).await, writing).await?;
     let id = match present(engine, &image).await? {
         Some(id) => Some(id),
         None => announced, // a store with its own idea of an ID
     };
     id.map(|id| (id, Done::Changed))
         .ok_or_else(|| Error::new(Kind::Build, "the engine loaded the image but does not list it"))
+}
+
+/// One that was loaded before, at whichever commit. The label alone does not tell: an image that somebody built
+/// on top of it has the label, too.
+async fn loaded(engine: &Engine, image: &Minimal) -> Result<Option<String>> {
+    for (id, labels) in engine.labelled(label::ADDRESS, image.address()).await? {
+        if image.clone().labelled(&labels)?.ids().contains(&id.as_str()) {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
 }
 
 async fn present(engine: &Engine, image: &Minimal) -> Result<Option<String>> {

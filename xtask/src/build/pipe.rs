@@ -38,15 +38,20 @@ impl Write for PipeWriter {
     }
 }
 
-/// How the writing ended; ask it when the request failed: it may know why.
-pub(crate) struct Writing(JoinHandle<Result<()>>);
+/// How the writing ended; ask it when the request has: it may know why that failed.
+pub(crate) struct Writing<T>(JoinHandle<Result<T>>);
 
-impl Writing {
-    /// The writer's own failure, unless it merely noticed that nobody reads any more.
-    pub(crate) async fn failure(self) -> Option<Error> {
+impl<T> Writing<T> {
+    /// What the writer tells of it; nothing if it merely noticed that nobody reads any more.
+    ///
+    /// # Errors
+    /// The writer's own.
+    pub(crate) async fn end(self) -> Result<Option<T>> {
         match self.0.await {
-            Ok(result) => result.err().filter(|error| !is_broken_pipe(error)),
-            Err(e) => Some(Error::new(Kind::Unexpected, "a writing thread ended early").caused_by(e)),
+            Ok(Ok(told)) => Ok(Some(told)),
+            Ok(Err(error)) if is_broken_pipe(&error) => Ok(None),
+            Ok(Err(error)) => Err(error),
+            Err(e) => Err(Error::new(Kind::Unexpected, "a writing thread ended early").caused_by(e)),
         }
     }
 }
@@ -63,15 +68,16 @@ fn is_broken_pipe(error: &Error) -> bool {
 }
 
 /// Runs `write` on a blocking thread; the stream yields what it writes and ends with its error, if any.
-pub(crate) fn pipe<F>(write: F) -> (impl Stream<Item = io::Result<Bytes>> + Send + 'static, Writing)
+pub(crate) fn pipe<T, F>(write: F) -> (impl Stream<Item = io::Result<Bytes>> + Send + 'static, Writing<T>)
 where
-    F: FnOnce(&mut PipeWriter) -> Result<()> + Send + 'static,
+    T: Send + 'static,
+    F: FnOnce(&mut PipeWriter) -> Result<T> + Send + 'static,
 {
     let (sender, receiver) = mpsc::channel(CHUNKS_IN_FLIGHT);
     let handle = tokio::task::spawn_blocking(move || {
         let mut writer = PipeWriter { buffer: BytesMut::with_capacity(CHUNK), sender };
         let io = |e| Error::new(Kind::Build, "sending to the engine").caused_by(e);
-        let result = write(&mut writer).and_then(|()| writer.flush().map_err(io));
+        let result = write(&mut writer).and_then(|told| writer.flush().map_err(io).map(|()| told));
         if let Err(error) = &result {
             // An unfinished body must not look like a finished one.
             drop(writer.sender.blocking_send(Err(io::Error::other(error.to_string()))));
@@ -98,25 +104,25 @@ mod tests {
         let all = chunks.concat();
         assert_eq!(all.len(), 2_560_000);
         assert!(all.is_sorted());
-        assert!(writing.failure().await.is_none());
+        assert_eq!(writing.end().await.expect("no error"), Some(()));
     }
 
     #[tokio::test]
     async fn a_failed_writer_fails_the_body_and_keeps_its_cause() {
-        let (stream, writing) = pipe(|_| Err(Error::new(Kind::Build, "`x` cannot be read")));
+        let (stream, writing) = pipe::<(), _>(|_| Err(Error::new(Kind::Build, "`x` cannot be read")));
         let chunks: Vec<_> = stream.collect().await;
         assert!(matches!(chunks.as_slice(), [Err(_)]));
-        assert_eq!(writing.failure().await.expect("failed").message, "`x` cannot be read");
+        assert_eq!(writing.end().await.expect_err("failed").message, "`x` cannot be read");
     }
 
     #[tokio::test]
     async fn a_reader_that_leaves_is_not_the_writers_failure() {
-        let (stream, writing) = pipe(|out| {
+        let (stream, writing) = pipe::<(), _>(|out| {
             loop {
                 out.write_all(&[0; CHUNK]).map_err(|e| Error::new(Kind::Build, "w").caused_by(e))?;
             }
         });
         drop(stream);
-        assert!(writing.failure().await.is_none());
+        assert_eq!(writing.end().await.expect("no error"), None);
     }
 }

@@ -1,4 +1,6 @@
+use super::addressed::check_platform;
 use super::*;
+use crate::config::image::DockerfileImage;
 
 fn image(name: &str) -> Image {
     Image {
@@ -28,7 +30,7 @@ fn every_failure_is_told_and_the_first_decides() {
         Err((2, Error::new(Kind::Build, "third").hint("do x"))),
         Err((0, Error::new(Kind::Config, "first").caused_by("why").detail("line").hint("do x"))),
     ];
-    let error = collect(&images, failures.into_iter()).expect_err("failed");
+    let error = collect::<()>(&images, failures.into_iter()).expect_err("failed");
     assert_eq!(error.kind, Kind::Config);
     insta::assert_snapshot!(error, @"2 builds failed: `a`, `c`");
     insta::assert_snapshot!(error.detail.unwrap_or_default(), @r"
@@ -38,4 +40,12 @@ fn every_failure_is_told_and_the_first_decides() {
     third
     ");
     assert_eq!(error.hints, ["do x"]);
+}
+
+#[test]
+fn a_failure_of_aws_stands_for_itself() {
+    let images = [image("a"), image("b")];
+    let failures = [0, 1].map(|at| Err((at, Error::new(Kind::Aws, "no answer"))));
+    let error = collect::<()>(&images, failures.into_iter()).expect_err("failed");
+    assert_eq!((error.kind, error.message.as_str()), (Kind::Aws, "no answer"));
 }

@@ -1,8 +1,8 @@
 //! Images on the engine to ECR; what comes back is a digest.
 //!
 //! The engine pushes, with the token handed over in the request: nothing is written to Docker's
-//! configuration, no `docker login` is needed or overwritten. The tag is made from its address, so the
-//! same image always has the same tag: an interrupted push continues, an immutable tag is a finished one.
+//! configuration, no `docker login` is needed or overwritten. The tag is made of the image's address, so the
+//! same inputs always have the same tag: an interrupted push continues, an immutable tag is a finished one.
 //!
 //! The local reference `REPOSITORY:TAG` is kept: with it the engine knows the repository digest, so the
 //! local control plane can run the image by digest without pulling it, and a prune of dangling images
@@ -10,6 +10,7 @@
 
 mod failure;
 mod progress;
+mod tag;
 
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use crate::error::{Error, Result};
 use crate::event::{Done, Events, Phase, Running};
 use failure::Failure;
 use progress::Progress;
+pub use tag::{Shelf, ask, shelf};
 
 /// Waits between tries after failures of the network; the engine itself tries each upload five times.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9)];
@@ -65,22 +67,17 @@ impl PushedImage {
     }
 }
 
-/// The tag that an image is pushed under, so that the registry can be asked for it first.
-#[must_use]
-pub fn tag_of(image: &BuiltImage) -> String {
-    format!("image-{}", image.address.get(..16).unwrap_or(&image.address))
-}
-
-/// Pushes an image to its repository, which must exist.
+/// Pushes an image to its repository, which must exist, under a tag of its [`Shelf`].
 pub async fn push(
     engine: &Engine,
     image: &BuiltImage,
+    tag: &str,
     repository_uri: &str,
     auth: &RegistryAuth,
     events: &Events,
 ) -> Result<PushedImage> {
     let step = events.start(Phase::Push, &image.name);
-    let target = Target { engine, image, repository_uri, tag: tag_of(image), auth };
+    let target = Target { engine, image, repository_uri, tag: tag.to_owned(), auth };
     target.tag_locally().await?;
     let (digest, done) = target.push_with_retries(&step).await?;
     step.finish(done, digest.clone());
@@ -183,20 +180,6 @@ mod registry_tests;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::image::Platform;
-
-    #[test]
-    fn the_tag_is_the_images_own() {
-        let image = BuiltImage {
-            name: "web".to_owned(),
-            repository: "web".to_owned(),
-            id: "sha256:ffff".to_owned(),
-            address: "0123456789abcdef0123456789abcdef".to_owned(),
-            platform: Platform::LinuxAmd64,
-            size: 1,
-        };
-        assert_eq!(tag_of(&image), "image-0123456789abcdef");
-    }
 
     #[test]
     fn the_password_is_not_shown() {

@@ -76,10 +76,11 @@ async fn what_is_pushed_is_what_the_registry_has() {
     on_bench(&FILES, async |bench| {
         let (ecr, image) = (Ecr::new().await, image(bench).await);
         let uri = ecr.repository("app/web", "MUTABLE").await;
-        let pushed = push(&bench.engine, &image, &uri, &ecr.auth(), &events()).await.expect("pushes");
+        let pushed =
+            push(&bench.engine, &image, "image-1", &uri, &ecr.auth(), &events()).await.expect("pushes");
         let found = ecr.call("DescribeImages", json!({ "repositoryName": "app/web" })).await;
         assert_eq!(found["imageDetails"][0]["imageDigest"], json!(pushed.digest));
-        assert_eq!(found["imageDetails"][0]["imageTags"], json!([tag_of(&image)]));
+        assert_eq!(found["imageDetails"][0]["imageTags"], json!(["image-1"]));
         assert_eq!(pushed.reference(), format!("{uri}@{}", pushed.digest));
 
         // The engine knows the image by its digest: nothing has to be pulled to run it here.
@@ -87,7 +88,7 @@ async fn what_is_pushed_is_what_the_registry_has() {
         assert_eq!(local.id, Some(image.id.clone()));
 
         let (events, mut seen) = Events::channel();
-        let again = push(&bench.engine, &image, &uri, &ecr.auth(), &events).await.expect("pushes");
+        let again = push(&bench.engine, &image, "image-1", &uri, &ecr.auth(), &events).await.expect("pushes");
         assert_eq!(again, pushed);
         drop(events);
         let mut last = None;
@@ -107,8 +108,10 @@ async fn an_immutable_tag_that_is_there_is_a_finished_push() {
     on_bench(&FILES, async |bench| {
         let (ecr, image) = (Ecr::new().await, image(bench).await);
         let uri = ecr.repository("web", "IMMUTABLE").await;
-        let first = push(&bench.engine, &image, &uri, &ecr.auth(), &events()).await.expect("pushes");
-        let again = push(&bench.engine, &image, &uri, &ecr.auth(), &events()).await.expect("finds it");
+        let first =
+            push(&bench.engine, &image, "image-1", &uri, &ecr.auth(), &events()).await.expect("pushes");
+        let again =
+            push(&bench.engine, &image, "image-1", &uri, &ecr.auth(), &events()).await.expect("finds it");
         assert_eq!(first, again);
     })
     .await;
@@ -120,14 +123,17 @@ async fn a_wrong_token_and_a_missing_repository_are_told_apart() {
         let (ecr, image) = (Ecr::new().await, image(bench).await);
         let uri = ecr.repository("web", "MUTABLE").await;
         let wrong = RegistryAuth { password: "wrong".to_owned(), ..ecr.auth() };
-        let error = push(&bench.engine, &image, &uri, &wrong, &events()).await.expect_err("is refused");
+        let error =
+            push(&bench.engine, &image, "image-1", &uri, &wrong, &events()).await.expect_err("is refused");
         assert_eq!((error.kind, error.kind.exit_code()), (Kind::Push, 5));
         let text = error.source.as_ref().map(ToString::to_string).unwrap_or_default();
         assert!(matches!(failure::classify(&text), Failure::Login | Failure::Denied), "{text}");
         assert!(!format!("{error:?}").contains("wrong\""), "{error:?}");
 
         let uri = ecr.uri("nothing");
-        let error = push(&bench.engine, &image, &uri, &ecr.auth(), &events()).await.expect_err("is refused");
+        let error = push(&bench.engine, &image, "image-1", &uri, &ecr.auth(), &events())
+            .await
+            .expect_err("is refused");
         let text = error.source.as_ref().map(ToString::to_string).unwrap_or_default();
         assert_eq!(failure::classify(&text), Failure::NotFound, "{text}");
     })

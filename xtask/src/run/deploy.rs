@@ -11,7 +11,7 @@ use crate::cli::{Deploy, Global};
 use crate::config::Config;
 use crate::config::service::Service;
 use crate::deploy::{self, Deployed, Options};
-use crate::engine;
+use crate::engine::Lazy;
 use crate::error::{Rest, Result};
 use crate::event::{Event, Events};
 use crate::git;
@@ -32,7 +32,8 @@ pub(super) async fn run(
     interrupts: &Interrupts,
     events: &Events,
 ) -> Result<serde_json::Value> {
-    let Stage { config, build, aws, instance } = stage(global, flags.local, events).await?;
+    let Stage { config, mut build, aws, instance } = stage(global, flags.local, events).await?;
+    build.afresh = flags.no_cache;
     let options = Options {
         force: flags.force,
         conflict: flags.on_conflict.into(),
@@ -60,15 +61,16 @@ pub(super) struct Stage {
     pub(super) instance: Option<Instance>,
 }
 
-/// The file, the engine, and the way to the account or the control plane, which is started if it has to be.
+/// The file, and the way to the account or the control plane, which is started if it has to be.
 pub(super) async fn stage(global: &Global, local: bool, events: &Events) -> Result<Stage> {
     let workspace = Workspace::of(&global.file);
     let mut config = workspace.config(global.style().color)?;
-    let engine = engine::connect(events).await?;
+    let engine = Lazy::new(events);
     let instance = local.then(|| global.instance(&workspace));
     let region = global.region.clone().or_else(|| config.region.clone());
     let mut target = Target { local: None, profile: global.profile.clone(), region };
     if let Some(instance) = &instance {
+        engine.get().await?; // tasks run on it
         target = local_target(instance, target, events).await?;
         // The account that the file guards is not the one that is played.
         config.account = None;
@@ -79,6 +81,7 @@ pub(super) async fn stage(global: &Global, local: bool, events: &Events) -> Resu
         root: workspace.root.clone(),
         engine,
         color: global.style().color,
+        afresh: false,
         commit: git::reading(workspace.root.clone()),
     };
     Ok(Stage { config, build, aws, instance })

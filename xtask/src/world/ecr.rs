@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_ecr::types::ImageIdentifier;
+use aws_sdk_ecr::types::{ImageFailureCode, ImageIdentifier};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -77,20 +77,39 @@ async fn repository(aws: &Aws, name: &str) -> Result<Option<(String, String)>> {
     }
 }
 
-/// The digest that a tag stands for, if the repository has the tag.
+/// What kinds of manifest an image may have. With the index among them, the digest of one that was pushed as an index is
+/// the index's (observed: awslabs/amazon-ecr-containerd-resolver asks like this).
+const MANIFESTS: [&str; 4] = [
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.oci.image.index.v1+json",
+];
+
+/// The digests that these tags (at most 100) stand for, of those that the repository has.
+///
+/// BatchGetImage names what is missing beside what is there; DescribeImages fails as a whole (documented: both in the
+/// Amazon ECR API Reference). Whoever may push may call it: the engine's push itself does.
 ///
 /// # Errors
 /// The call failed for another reason than that.
-pub async fn tagged_digest(aws: &Aws, repository: &str, tag: &str) -> Result<Option<String>> {
-    let id = ImageIdentifier::builder().image_tag(tag).build();
-    match aws.ecr.describe_images().repository_name(repository).image_ids(id).send().await {
-        Ok(answer) => {
-            Ok(answer.image_details().first().and_then(|image| image.image_digest()).map(str::to_owned))
-        }
-        Err(error) if fault::is(&error, "ImageNotFoundException") => Ok(None),
-        Err(error) if fault::is(&error, "RepositoryNotFoundException") => Ok(None),
-        Err(error) => Err(fault("ecr:DescribeImages", repository, error)),
+pub async fn tagged(aws: &Aws, repository: &str, tags: &[String]) -> Result<BTreeMap<String, String>> {
+    let ids = tags.iter().map(|tag| ImageIdentifier::builder().image_tag(tag).build()).collect();
+    let manifests = MANIFESTS.map(str::to_owned).to_vec();
+    let call = aws.ecr.batch_get_image().repository_name(repository);
+    let answer = match call.set_image_ids(Some(ids)).set_accepted_media_types(Some(manifests)).send().await {
+        Err(error) if fault::is(&error, "RepositoryNotFoundException") => return Ok(BTreeMap::new()),
+        answer => answer.map_err(|error| fault("ecr:BatchGetImage", repository, error))?,
+    };
+    let missing = |code: &ImageFailureCode| *code == ImageFailureCode::ImageNotFound;
+    if let Some(other) = answer.failures().iter().find(|failure| !failure.failure_code().is_some_and(missing))
+    {
+        let reason = other.failure_reason().unwrap_or("for no reason given").to_owned();
+        let message = format!("ECR does not tell what the repository `{repository}` has");
+        return Err(Error::new(Kind::Aws, message).caused_by(reason));
     }
+    let pair = |id: &ImageIdentifier| Some((id.image_tag()?.to_owned(), id.image_digest()?.to_owned()));
+    Ok(answer.images().iter().filter_map(|image| pair(image.image_id()?)).collect())
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::error::Result;
 use crate::event::Events;
 use crate::push::RegistryAuth;
 
-pub use ecr::{registry, tagged_digest};
+pub use ecr::{registry, tagged};
 pub use logs::LogGroup;
 pub use network::{Network, Rule, SecurityGroup, Subnet};
 pub use service::{CurrentService, current, task_definition};

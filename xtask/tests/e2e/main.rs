@@ -8,6 +8,7 @@ mod deploy;
 mod ecs;
 mod faults;
 mod file;
+mod images;
 mod interrupt;
 mod load;
 mod matrix;

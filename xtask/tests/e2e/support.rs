@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::file::File;
 
 /// See there.
-const SERVER: &str = include_str!("tiny/main.rs");
+pub(crate) const SERVER: &str = include_str!("tiny/main.rs");
 
 /// A workspace in a temporary directory, and the control plane that belongs to it.
 pub(crate) struct Workspace {
@@ -43,18 +43,12 @@ impl Workspace {
     /// With a service of two tasks.
     pub(crate) fn new(test: &str) -> Self {
         containers("none"); // ends the run at once where no engine answers
-        let dir = tempfile::Builder::new().prefix("xtask-e2e-").tempdir().expect("a temporary directory");
+        let package = shared_package();
+        let dir = tempfile::Builder::new().prefix("run-").tempdir_in(&package);
+        let dir = dir.expect("a temporary directory");
         let name = format!("{test}-{}", std::process::id());
-        let workspace =
-            Self { dir, name, file: Mutex::new(File::new(free_port())), target: Mutex::new(shared_target()) };
-        let package = "[package]\nname = \"tiny\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n";
-        let lock = "version = 4\n\n[[package]]\nname = \"tiny\"\nversion = \"0.0.0\"\n";
-        for (name, text) in [("Cargo.toml", package), ("Cargo.lock", lock), ("src/main.rs", SERVER)] {
-            workspace.write(name, text);
-            // Older than what was built of the same text, for cargo: it is built once for all tests.
-            let file = std::fs::File::options().write(true).open(workspace.path(name));
-            file.and_then(|file| file.set_modified(SystemTime::UNIX_EPOCH)).expect("a time of the past");
-        }
+        let target = Mutex::new(package.join("target"));
+        let workspace = Self { dir, name, file: Mutex::new(File::new(free_port())), target };
         workspace.change(|_| {});
         workspace
     }
@@ -79,18 +73,31 @@ impl Workspace {
     /// Changes the server itself, which is then compiled apart from the other tests'.
     pub(crate) fn source(&self, change: impl FnOnce(&str) -> String) {
         *lock(&self.target) = self.path("target");
-        self.write("src/main.rs", &change(SERVER));
+        write_package(self.dir.path(), &change(SERVER));
     }
 
-    /// Writes a program as the server was built, but for a CPU that nobody has or emulates.
+    /// Writes the server as it was compiled.
+    pub(crate) fn write_program(&self, name: &str) {
+        self.write_executable(name, &self.program());
+    }
+
+    /// The same, but for a CPU that nobody has or emulates.
     pub(crate) fn write_foreign_program(&self, name: &str) {
-        use std::os::unix::fs::PermissionsExt as _;
+        let mut program = self.program();
+        program[18..20].copy_from_slice(&0x7fff_u16.to_le_bytes()); // ELF's `e_machine`
+        self.write_executable(name, &program);
+    }
+
+    fn program(&self) -> Vec<u8> {
         let built = std::fs::read_dir(&*lock(&self.target)).expect("a target directory");
         let mut built = built.flatten().map(|triple| triple.path().join("debug/tiny"));
         let built = built.find(|path| exists(path)).expect("it was built");
-        let mut program = std::fs::read(built).expect("it can be read");
-        program[18..20].copy_from_slice(&0x7fff_u16.to_le_bytes()); // ELF's `e_machine`
-        let path = self.write_bytes(name, &program);
+        std::fs::read(built).expect("it can be read")
+    }
+
+    fn write_executable(&self, name: &str, program: &[u8]) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.write_bytes(name, program);
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("its mode is set");
     }
 
@@ -133,6 +140,8 @@ impl Workspace {
             }
         }
         command.env("CARGO_TARGET_DIR", &*lock(&self.target));
+        // The repository that the tests are of is not theirs.
+        command.env("GIT_CEILING_DIRECTORIES", self.dir.path().parent().expect("it lies in a directory"));
         command
     }
 
@@ -143,28 +152,7 @@ impl Workspace {
 
     /// Runs the program with JSON output.
     pub(crate) fn run(&self, args: &[&str]) -> Run {
-        let mut command = self.command(&[args, &["--format", "json"]].concat());
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
-        let mut errors = child.stderr.take().expect("it is piped");
-        let stderr = std::thread::spawn(move || {
-            let mut text = Vec::new();
-            errors.read_to_end(&mut text).map(|_| String::from_utf8_lossy(&text).into_owned())
-        });
-        let (mut events, mut at) = (Vec::new(), Vec::new());
-        for line in BufReader::new(child.stdout.take().expect("it is piped")).lines() {
-            let line = line.expect("the program writes UTF-8");
-            events.push(serde_json::from_str(&line).expect("a JSON object"));
-            at.push(now());
-        }
-        let stderr = stderr.join().expect("the reader does not panic").expect("it can be read");
-        Run {
-            code: child.wait().expect("it ends").code().unwrap_or(-1),
-            outcome: events.last().cloned().unwrap_or_default(),
-            events,
-            at,
-            stderr,
-        }
+        Run::of(self.command(&[args, &["--format", "json"]].concat()))
     }
 
     /// `deploy --local`, which has to succeed.
@@ -210,6 +198,31 @@ impl std::fmt::Debug for Run {
 }
 
 impl Run {
+    /// Of a command that prints JSON.
+    pub(crate) fn of(mut command: std::process::Command) -> Self {
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let mut errors = child.stderr.take().expect("it is piped");
+        let stderr = std::thread::spawn(move || {
+            let mut text = Vec::new();
+            errors.read_to_end(&mut text).map(|_| String::from_utf8_lossy(&text).into_owned())
+        });
+        let (mut events, mut at) = (Vec::new(), Vec::new());
+        for line in BufReader::new(child.stdout.take().expect("it is piped")).lines() {
+            let line = line.expect("the program writes UTF-8");
+            events.push(serde_json::from_str(&line).expect("a JSON object"));
+            at.push(now());
+        }
+        let stderr = stderr.join().expect("the reader does not panic").expect("it can be read");
+        Run {
+            code: child.wait().expect("it ends").code().unwrap_or(-1),
+            outcome: events.last().cloned().unwrap_or_default(),
+            events,
+            at,
+            stderr,
+        }
+    }
+
     /// The events of this kind.
     pub(crate) fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
         self.events.iter().filter(move |event| event["event"] == kind)
@@ -222,11 +235,32 @@ impl Run {
     }
 }
 
-/// Where the server of all tests is built, of all runs of them: cargo itself lets one build at a time.
-fn shared_target() -> PathBuf {
+/// The server's package, which cargo finds above the directory of every test and every run of them: what is compiled
+/// depends on where the sources lie, so they lie in one place. Cargo itself lets one build at a time.
+fn shared_package() -> PathBuf {
     let mut hasher = std::hash::DefaultHasher::new();
     SERVER.hash(&mut hasher);
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("tiny-{:016x}", hasher.finish()))
+    let shared = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let package = shared.join(format!("tiny-{:016x}", hasher.finish())).join("package");
+    if !exists(&package) {
+        let parent = package.parent().expect("it lies in a directory");
+        std::fs::create_dir_all(parent).expect("a directory");
+        let made = tempfile::tempdir_in(parent).expect("a temporary directory");
+        write_package(made.path(), SERVER);
+        // Another test may have been first.
+        assert!(std::fs::rename(made.path(), &package).is_ok() || exists(&package), "nobody made it");
+    }
+    package
+}
+
+/// Writes a package of this program, a workspace of its own.
+pub(crate) fn write_package(dir: &Path, program: &str) {
+    let package = "[package]\nname = \"tiny\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n";
+    let lock = "version = 4\n\n[[package]]\nname = \"tiny\"\nversion = \"0.0.0\"\n";
+    std::fs::create_dir_all(dir.join("src")).expect("a directory");
+    for (name, text) in [("Cargo.toml", package), ("Cargo.lock", lock), ("src/main.rs", program)] {
+        std::fs::write(dir.join(name), text).expect("a file");
+    }
 }
 
 /// Says what was measured: seen with `--nocapture`, and where a test fails.

@@ -31,7 +31,7 @@ pub(crate) async fn for_registries(
     for lookup in futures_util::future::join_all(lookups).await {
         match lookup {
             Ok((registry, Ok(credential))) => {
-                let host = if registry == DOCKER_HUB { HUB_HOST } else { &registry };
+                let host = host(&registry);
                 found.insert(host.to_owned(), credentials(credential, host));
             }
             Ok((registry, Err(error))) => {
@@ -43,6 +43,11 @@ pub(crate) async fn for_registries(
         }
     }
     found
+}
+
+/// What BuildKit calls a registry.
+pub(crate) fn host(registry: &str) -> &str {
+    if registry == DOCKER_HUB { HUB_HOST } else { registry }
 }
 
 fn credentials(credential: DockerCredential, host: &str) -> DockerCredentials {

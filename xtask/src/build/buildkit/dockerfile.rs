@@ -1,32 +1,55 @@
-//! The images that a Dockerfile starts from, as far as credentials need to know them.
+//! The images that a Dockerfile starts from and copies from.
+//!
+//! Read for logins, and to ask what these images are now. Too many do no harm there: a word that is no image
+//! is one that no registry knows.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use crate::config::image::Platform;
 
 /// Docker Hub, which an image name without a registry means.
 pub(crate) const DOCKER_HUB: &str = "docker.io";
 
-/// Registries of the images that this Dockerfile names: `FROM`, `COPY --from`, its own frontend.
-/// Too many do no harm: a registry that nobody asks for is a login that nobody uses.
-pub(crate) fn registries(dockerfile: &str, args: &BTreeMap<String, String>) -> BTreeSet<String> {
-    let mut variables = BTreeMap::new();
+/// Registries of the images that this Dockerfile names, its own frontend among them.
+pub(crate) fn registries(
+    dockerfile: &str,
+    args: &BTreeMap<String, String>,
+    platform: Platform,
+) -> BTreeSet<String> {
+    let images = images(dockerfile, args, platform);
+    images.iter().map(registry).chain(frontend(dockerfile).map(registry)).collect()
+}
+
+/// References of the images that this Dockerfile names: `FROM`, `COPY --from`, `RUN --mount=from=`.
+pub(crate) fn images(
+    dockerfile: &str,
+    args: &BTreeMap<String, String>,
+    platform: Platform,
+) -> BTreeSet<String> {
+    let mut variables = predefined(platform);
     let mut stages = BTreeSet::new();
-    let mut registries = BTreeSet::new();
-    registries.extend(frontend(dockerfile).map(registry));
+    let mut images = BTreeSet::new();
     for line in instructions(dockerfile) {
         let (instruction, rest) = line.split_once(char::is_whitespace).unwrap_or((&line, ""));
         match instruction.to_ascii_uppercase().as_str() {
             "ARG" => argument(rest, args, &mut variables),
-            "FROM" => from(rest, &variables, &mut stages, &mut registries),
-            "COPY" | "RUN" => registries.extend(
-                sources(rest)
-                    .map(|image| expand(image, &variables))
-                    .filter(|image| is_image(image, &stages))
-                    .map(|image| registry(&image)),
+            "FROM" => from(rest, &variables, &mut stages, &mut images),
+            "COPY" | "RUN" => images.extend(
+                sources(rest).map(|image| expand(image, &variables)).filter(|image| is_image(image, &stages)),
             ),
             _ => {}
         }
     }
-    registries
+    images
+}
+
+/// Documented: Dockerfile reference, "Automatic platform ARGs in the global scope".
+fn predefined(platform: Platform) -> BTreeMap<String, String> {
+    [("TARGETPLATFORM", platform.to_string()), ("TARGETOS", "linux".to_owned())]
+        .into_iter()
+        .chain([("TARGETARCH", platform.architecture().to_owned())])
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 /// `# syntax=docker/dockerfile:1`, on the first lines only.
@@ -57,7 +80,9 @@ fn argument(rest: &str, args: &BTreeMap<String, String>, variables: &mut BTreeMa
     for word in rest.split_whitespace() {
         let (name, default) = word.split_once('=').unwrap_or((word, ""));
         let default = expand(default.trim_matches(['"', '\'']), variables);
-        variables.insert(name.to_owned(), args.get(name).cloned().unwrap_or(default));
+        let known = args.get(name).or_else(|| variables.get(name).filter(|_| default.is_empty()));
+        let value = known.cloned().unwrap_or(default);
+        variables.insert(name.to_owned(), value);
     }
 }
 
@@ -65,14 +90,14 @@ fn from(
     rest: &str,
     variables: &BTreeMap<String, String>,
     stages: &mut BTreeSet<String>,
-    registries: &mut BTreeSet<String>,
+    images: &mut BTreeSet<String>,
 ) {
     let words: Vec<&str> = rest.split_whitespace().filter(|word| !word.starts_with("--")).collect();
     let Some(image) = words.first().map(|image| expand(image, variables)) else {
         return;
     };
     if is_image(&image, stages) {
-        registries.insert(registry(&image));
+        images.insert(image);
     }
     if let [_, as_, name, ..] = words.as_slice()
         && as_.eq_ignore_ascii_case("as")
@@ -137,7 +162,17 @@ mod tests {
 
     fn found(dockerfile: &str, args: &[(&str, &str)]) -> String {
         let args = args.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        registries(dockerfile, &args).into_iter().collect::<Vec<_>>().join(" ")
+        registries(dockerfile, &args, Platform::LinuxArm64).into_iter().collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn images_are_named_in_full() {
+        let dockerfile = "# syntax=docker/dockerfile:1\nARG TAG\nARG TARGETARCH\n\
+            FROM debian:${TAG:-12} AS base\nFROM ghcr.io/x-$TARGETARCH@sha256:01 AS other\n\
+            FROM base\nCOPY --from=other /a /\nCOPY --from=busybox:musl /b /\nFROM scratch\n";
+        let images = images(dockerfile, &BTreeMap::new(), Platform::LinuxArm64);
+        let images: Vec<_> = images.iter().map(String::as_str).collect();
+        assert_eq!(images, ["busybox:musl", "debian:12", "ghcr.io/x-arm64@sha256:01"]);
     }
 
     #[test]

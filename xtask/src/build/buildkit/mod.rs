@@ -33,6 +33,10 @@ pub(crate) struct Request<'a> {
     pub(crate) platform: Platform,
     /// By registry host.
     pub(crate) credentials: HashMap<String, DockerCredentials>,
+    /// Whether what BuildKit has done before counts for nothing.
+    pub(crate) afresh: bool,
+    /// Whether base images are the registry's: an engine with the classic store would take its own.
+    pub(crate) pull: bool,
 }
 
 /// Builds; the engine's ID of the image, and whether the engine had that image before.
@@ -86,6 +90,8 @@ fn options(request: &Request<'_>) -> BuildImageOptions {
         labels: Some(request.labels.clone().into_iter().collect()),
         platform: request.platform.to_string(),
         rm: true,
+        nocache: request.afresh,
+        pull: request.pull.then(|| "1".to_owned()),
         version: BuilderVersion::BuilderBuildKit,
         session: Some(session()),
         ..BuildImageOptions::default()
@@ -166,6 +172,8 @@ mod tests {
             labels: BTreeMap::from([("revision".to_owned(), "0123".to_owned())]),
             platform: Platform::LinuxArm64,
             credentials: HashMap::new(),
+            afresh: true,
+            pull: true,
         };
         let options = options(&request);
         assert_eq!(options.platform, "linux/arm64");
@@ -174,6 +182,7 @@ mod tests {
         assert_eq!(options.buildargs.expect("args")["VERSION"], "1");
         assert_eq!(options.labels.expect("labels")["revision"], "0123");
         assert_eq!(options.version, BuilderVersion::BuilderBuildKit);
+        assert_eq!((options.nocache, options.pull.as_deref()), (true, Some("1")));
     }
 
     #[test]

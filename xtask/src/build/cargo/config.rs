@@ -17,8 +17,7 @@ impl CargoConfig {
     /// Reads every file that cargo would read in this directory.
     pub(super) fn read(directory: &Path) -> Result<Self> {
         let mut places: Vec<PathBuf> = directory.ancestors().map(|dir| dir.join(".cargo")).collect();
-        let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-        if let Some(home) = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")))
+        if let Some(home) = cargo_home()
             && !places.contains(&home)
         {
             places.push(home);
@@ -50,6 +49,12 @@ impl CargoConfig {
     pub(super) fn of(text: &str) -> Self {
         Self(vec![toml::from_str(text).expect("is TOML")])
     }
+}
+
+/// Where cargo keeps what it downloads.
+pub(super) fn cargo_home() -> Option<PathBuf> {
+    let home = std::env::var_os("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    home.or_else(|| Some(std::env::home_dir()?.join(".cargo")))
 }
 
 fn table(place: &Path) -> Result<Option<Table>> {

@@ -1,4 +1,4 @@
-//! How a static executable for a platform is linked on this host, or why it cannot be. Pure.
+//! How a static executable for a platform is linked on this host, or why it cannot be; with which flags. Pure.
 //!
 //! 1. `<arch>-unknown-linux-musl`, when its standard library is installed: static by itself.
 //! 2. On a Linux host of the same CPU with glibc: the host's own target with `crt-static`.
@@ -22,15 +22,16 @@ pub(crate) struct Link {
 }
 
 /// Chooses.
-pub(super) fn choose(toolchain: &Toolchain, platform: Platform) -> Result<Link> {
+pub(super) fn choose(toolchain: &Toolchain, platform: Platform, remap: &[String]) -> Result<Link> {
     let arch = platform.rust_arch();
     let musl = format!("{arch}-unknown-linux-musl");
     let gnu = format!("{arch}-unknown-linux-gnu");
     if toolchain.targets.contains(&musl) {
-        return with_musl(toolchain, arch, musl);
+        return Ok(flagged(toolchain, with_musl(toolchain, arch, musl)?, remap.to_vec()));
     }
     if toolchain.host == gnu {
-        return Ok(with_glibc(toolchain, gnu));
+        let flags = STATIC.into_iter().map(str::to_owned).chain(remap.iter().cloned()).collect();
+        return Ok(flagged(toolchain, Link { triple: gnu, ..Link::default() }, flags));
     }
     Err(Error::new(
         Kind::Build,
@@ -73,24 +74,31 @@ fn no_linker(arch: &str, triple: &str) -> Error {
         .hint("or build the image from a Dockerfile: `dockerfile = \"…\"` in place of `bin`")
 }
 
-/// Adds the flag where cargo will look. The first of these that is set is the only one it looks at
+/// Adds flags where cargo will look. The first of these that is set is the only one it looks at
 /// (documented: cargo's manual, `build.rustflags`): `CARGO_ENCODED_RUSTFLAGS`, `RUSTFLAGS`, `target.….rustflags`
 /// (of all sources, joined), `build.rustflags`.
-fn with_glibc(toolchain: &Toolchain, triple: String) -> Link {
-    let own = |name: &str| toolchain.env.get(name).filter(|value| !value.is_empty());
+/// What is in one of the variables goes on in the first, whose separator no path holds.
+fn flagged(toolchain: &Toolchain, mut link: Link, ours: Vec<String>) -> Link {
+    if ours.is_empty() {
+        return link;
+    }
+    if let Some(theirs) = of_environment(toolchain) {
+        let all: Vec<String> = theirs.into_iter().chain(ours).collect();
+        return Link { env: Some(("CARGO_ENCODED_RUSTFLAGS", all.join(SEPARATOR))), ..link };
+    }
+    let flags = shadowed(toolchain, &link.triple).into_iter().chain(ours);
+    let flags: Vec<String> = flags.map(|flag| toml::Value::String(flag).to_string()).collect();
+    link.config.push(format!("target.{}.rustflags=[{}]", link.triple, flags.join(",")));
+    link
+}
+
+fn of_environment(toolchain: &Toolchain) -> Option<Vec<String>> {
     if let Some(flags) = toolchain.env.get("CARGO_ENCODED_RUSTFLAGS") {
-        let parts: Vec<&str> = flags.split(SEPARATOR).filter(|flag| !flag.is_empty()).chain(STATIC).collect();
-        let env = Some(("CARGO_ENCODED_RUSTFLAGS", parts.join(SEPARATOR)));
-        return Link { triple, config: Vec::new(), env };
+        let flags = flags.split(SEPARATOR).filter(|flag| !flag.is_empty());
+        return Some(flags.map(str::to_owned).collect());
     }
-    if let Some(flags) = own("RUSTFLAGS") {
-        let env = Some(("RUSTFLAGS", format!("{flags} {}", STATIC.join(" "))));
-        return Link { triple, config: Vec::new(), env };
-    }
-    let mut flags = shadowed(toolchain, &triple);
-    flags.extend(STATIC.map(str::to_owned));
-    let flags: Vec<String> = flags.iter().map(|flag| toml::Value::String(flag.clone()).to_string()).collect();
-    Link { config: vec![format!("target.{triple}.rustflags=[{}]", flags.join(","))], triple, env: None }
+    let flags = toolchain.env.get("RUSTFLAGS").filter(|flags| !flags.is_empty());
+    flags.map(|flags| flags.split_whitespace().map(str::to_owned).collect())
 }
 
 /// The user's flags for every target, which ours for one target would hide.
@@ -113,6 +121,10 @@ fn shadowed(toolchain: &Toolchain, triple: &str) -> Vec<String> {
 mod tests {
     use super::super::config::CargoConfig;
     use super::*;
+
+    fn choose(toolchain: &Toolchain, platform: Platform) -> Result<Link> {
+        super::choose(toolchain, platform, &[])
+    }
 
     fn toolchain(host: &str, targets: &[&str]) -> Toolchain {
         Toolchain {
@@ -139,13 +151,29 @@ mod tests {
     }
 
     #[test]
+    fn paths_are_remapped_for_every_target() {
+        let remap = ["--remap-path-prefix=/my code=/workspace".to_owned()];
+        let link =
+            |toolchain: &Toolchain| super::choose(toolchain, Platform::LinuxAmd64, &remap).expect("links");
+        let mut musl = toolchain(GNU, &[GNU, MUSL]);
+        insta::assert_snapshot!(link(&musl).config.join(" "), @r#"target.x86_64-unknown-linux-musl.rustflags=["--remap-path-prefix=/my code=/workspace"]"#);
+        insta::assert_snapshot!(link(&toolchain(GNU, &[GNU])).config.join(" "), @r#"target.x86_64-unknown-linux-gnu.rustflags=["-C","target-feature=+crt-static","--remap-path-prefix=/my code=/workspace"]"#);
+        musl.env.insert("RUSTFLAGS".to_owned(), "-C  opt-level=1".to_owned());
+        let flags = "-C\x1fopt-level=1\x1f--remap-path-prefix=/my code=/workspace".to_owned();
+        assert_eq!(link(&musl).env, Some(("CARGO_ENCODED_RUSTFLAGS", flags)));
+    }
+
+    #[test]
     fn the_users_flags_stay() {
         let mut with_env = toolchain(GNU, &[GNU]);
         with_env.env.insert("RUSTFLAGS".to_owned(), "-C target-cpu=native".to_owned());
         let link = choose(&with_env, Platform::LinuxAmd64).expect("links");
         assert_eq!(
             link.env,
-            Some(("RUSTFLAGS", "-C target-cpu=native -C target-feature=+crt-static".to_owned()))
+            Some((
+                "CARGO_ENCODED_RUSTFLAGS",
+                "-C\x1ftarget-cpu=native\x1f-C\x1ftarget-feature=+crt-static".to_owned()
+            ))
         );
         assert!(link.config.is_empty());
 

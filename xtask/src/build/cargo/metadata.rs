@@ -1,6 +1,6 @@
-//! Which package a binary belongs to, from `cargo metadata`.
+//! Which package a binary belongs to, and where things lie, from `cargo metadata`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use xshell::{Shell, cmd};
@@ -9,10 +9,14 @@ use super::{Binary, run};
 use crate::config::image::BinImage;
 use crate::error::{Error, Kind, Result};
 
-/// The workspace's packages; other members of the JSON are not looked at.
+/// The workspace's packages and directories; other members of the JSON are not looked at.
 #[derive(Debug, Deserialize)]
 pub(super) struct Workspace {
     packages: Vec<Package>,
+    workspace_root: PathBuf,
+    target_directory: PathBuf,
+    /// Where it is not the target directory; cargo before 1.91 does not have it.
+    build_directory: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -44,6 +48,16 @@ impl Workspace {
     fn parse(json: &[u8]) -> Result<Self> {
         serde_json::from_slice(json)
             .map_err(|e| Error::new(Kind::Build, "`cargo metadata` printed something else").caused_by(e))
+    }
+
+    /// The directory of the workspace's Cargo.toml.
+    pub(super) fn root(&self) -> &Path {
+        &self.workspace_root
+    }
+
+    /// Where cargo puts what it makes.
+    pub(super) fn target_directories(&self) -> Vec<PathBuf> {
+        [self.target_directory.clone()].into_iter().chain(self.build_directory.clone()).collect()
     }
 
     /// The binary target that the image names.
@@ -123,6 +137,11 @@ impl Workspace {
             id: format!("path+file:///w#{name}"),
             targets: bins.iter().map(target).collect(),
         };
-        Self { packages: packages.iter().map(package).collect() }
+        Self {
+            packages: packages.iter().map(package).collect(),
+            workspace_root: "/w".into(),
+            target_directory: "/w/target".into(),
+            build_directory: None,
+        }
     }
 }

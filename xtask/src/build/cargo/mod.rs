@@ -3,6 +3,7 @@
 mod config;
 pub(crate) mod link;
 mod metadata;
+mod remap;
 mod run;
 mod toolchain;
 
@@ -53,20 +54,36 @@ pub(crate) async fn plan(
     };
     match tokio::try_join!(Workspace::read(root), Toolchain::read(root)) {
         Err(error) => (Vec::new(), vec![(*first, error)]),
-        Ok((workspace, toolchain)) => group(&workspace, &toolchain, images),
+        Ok((workspace, toolchain)) => {
+            let remap = remap::flags(&places(&workspace, &toolchain));
+            group(&workspace, &toolchain, &remap, images)
+        }
+    }
+}
+
+/// Under the names that cargo and the file system have for them: rustc sees now the one, now the other.
+fn places(workspace: &Workspace, toolchain: &Toolchain) -> remap::Places {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let targets = workspace.target_directories();
+    remap::Places {
+        root: real(workspace.root()),
+        targets: targets.iter().map(|path| real(path)).chain(targets.iter().cloned()).collect(),
+        cargo_home: config::cargo_home(),
+        library: Some(toolchain.library()),
     }
 }
 
 fn group(
     workspace: &Workspace,
     toolchain: &Toolchain,
+    remap: &[String],
     images: &[(usize, &BinImage, Platform)],
 ) -> (Vec<Group>, Vec<(usize, Error)>) {
     let mut groups: BTreeMap<Key, Group> = BTreeMap::new();
     let mut failures = Vec::new();
     for (index, image, platform) in images {
         let found =
-            workspace.find(image).and_then(|binary| Ok((binary, link::choose(toolchain, *platform)?)));
+            workspace.find(image).and_then(|binary| Ok((binary, link::choose(toolchain, *platform, remap)?)));
         match found {
             Err(error) => failures.push((*index, error)),
             Ok((binary, link)) => {

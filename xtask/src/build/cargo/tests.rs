@@ -26,7 +26,7 @@ fn planned(images: &[BinImage]) -> (Vec<Group>, Vec<(usize, Error)>) {
     let workspace = Workspace::of(&[("app", &["server", "data-store"]), ("tools", &["server", "migrate"])]);
     let images: Vec<_> =
         images.iter().enumerate().map(|(i, image)| (i, image, Platform::LinuxAmd64)).collect();
-    group(&workspace, &toolchain(), &images)
+    group(&workspace, &toolchain(), &[], &images)
 }
 
 #[test]

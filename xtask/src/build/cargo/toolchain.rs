@@ -14,6 +14,10 @@ use crate::error::{Error, Kind, Result};
 pub(crate) struct Toolchain {
     /// `x86_64-unknown-linux-gnu`
     pub(super) host: String,
+    /// `rustc --print sysroot`
+    pub(super) sysroot: PathBuf,
+    /// What rustc was built from: a commit, or its version where that is not known.
+    pub(super) source: String,
     /// Triples whose standard library is installed.
     pub(super) targets: BTreeSet<String>,
     /// Programs of [`LINKERS`] that were found on the PATH.
@@ -44,8 +48,10 @@ impl Toolchain {
             run::output(version, "rustc -vV"),
             run::output(sysroot, "rustc --print sysroot")
         )?;
-        let host = host(&String::from_utf8_lossy(&version))?;
-        let rustlib = PathBuf::from(String::from_utf8_lossy(&sysroot).trim()).join("lib/rustlib");
+        let version = String::from_utf8_lossy(&version);
+        let host = host(&version)?;
+        let sysroot = PathBuf::from(String::from_utf8_lossy(&sysroot).trim());
+        let rustlib = sysroot.join("lib/rustlib");
         Ok(Self {
             targets: installed(&rustlib),
             rust_lld: rustlib.join(&host).join("bin").join(executable("rust-lld")).exists(),
@@ -55,15 +61,31 @@ impl Toolchain {
                 .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
                 .filter(|(key, _)| key.starts_with("CARGO_") || key == "RUSTFLAGS")
                 .collect(),
+            source: source(&version),
             host,
+            sysroot,
         })
+    }
+
+    /// Where the standard library's sources lie if they are installed, and what rustc calls that place if they are not
+    /// (documented: RFC 3127; the version without a commit is what distributions build: observed).
+    pub(super) fn library(&self) -> (PathBuf, String) {
+        (self.sysroot.join("lib/rustlib/src/rust"), format!("/rustc/{}", self.source))
     }
 }
 
 fn host(version: &str) -> Result<String> {
-    let line = version.lines().find_map(|line| line.strip_prefix("host: "));
-    line.map(|host| host.trim().to_owned())
-        .ok_or_else(|| Error::new(Kind::Build, "`rustc -vV` does not tell the host"))
+    field(version, "host").ok_or_else(|| Error::new(Kind::Build, "`rustc -vV` does not tell the host"))
+}
+
+fn source(version: &str) -> String {
+    let commit = field(version, "commit-hash").filter(|commit| commit != "unknown");
+    commit.or_else(|| field(version, "release")).unwrap_or_default()
+}
+
+fn field(version: &str, name: &str) -> Option<String> {
+    let value = version.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    value.map(|value| value.trim().to_owned())
 }
 
 fn installed(rustlib: &Path) -> BTreeSet<String> {
@@ -96,6 +118,9 @@ mod tests {
         let text = "rustc 1.95.0\nbinary: rustc\nhost: aarch64-apple-darwin\nrelease: 1.95.0\n";
         assert_eq!(host(text).expect("is there"), "aarch64-apple-darwin");
         assert!(host("rustc 1.0").is_err());
+        assert_eq!(source(text), "1.95.0");
+        assert_eq!(source(&format!("{text}commit-hash: unknown\n")), "1.95.0");
+        assert_eq!(source(&format!("{text}commit-hash: 0123\n")), "0123");
     }
 
     #[test]

@@ -3,9 +3,10 @@
 //! As Docker sends it: files below the context that the ignore file lets through, in order of
 //! their names, owned by root, symlinks as symlinks, sockets and devices left out. Modification
 //! times are the files' own: builds inside the Dockerfile (cargo's among them) rely on them, and
-//! the layer cache does not look at them.
+//! neither the layer cache nor the digest of what was sent looks at them.
 
 pub(crate) mod dockerignore;
+mod listing;
 mod pattern;
 
 use std::fs::{DirEntry, File, Metadata};
@@ -16,6 +17,8 @@ use tar::{Builder, EntryType, Header};
 
 use crate::error::{Error, Kind, Result};
 use dockerignore::{DockerIgnore, Inherited};
+pub(crate) use listing::Sent;
+use listing::{Hashing, Listing};
 
 /// The Dockerfile's name in the context when its own place is outside of it.
 const FOREIGN_DOCKERFILE: &str = ".xtask.Dockerfile";
@@ -53,24 +56,31 @@ impl Context {
         })
     }
 
-    /// Writes the tar. Blocking.
+    /// Writes the tar; what is in it. Blocking.
     ///
     /// An ignored Dockerfile is sent all the same, since the engine reads it from here; unlike with
     /// `docker build`, `COPY . .` then copies it.
-    pub(crate) fn write(&self, out: &mut dyn Write) -> Result<()> {
-        let mut walk =
-            Walk { context: self, tar: Builder::new(out), pending: Vec::new(), dockerfile_sent: false };
+    pub(crate) fn write(&self, out: &mut dyn Write) -> Result<Sent> {
+        let mut walk = Walk {
+            context: self,
+            tar: Builder::new(out),
+            listing: Listing::default(),
+            pending: Vec::new(),
+            dockerfile_sent: false,
+        };
         walk.directory(&self.root, "", &Inherited::default())?;
         if !walk.dockerfile_sent {
             walk.dockerfile()?;
         }
-        walk.tar.finish().map_err(|e| failed("the context", e))
+        walk.tar.finish().map_err(|e| failed("the context", e))?;
+        Ok(walk.listing.sent())
     }
 }
 
 struct Walk<'a> {
     context: &'a Context,
     tar: Builder<&'a mut dyn Write>,
+    listing: Listing,
     /// Excluded directories on the way, written once something below them is sent.
     pending: Vec<(PathBuf, String)>,
     dockerfile_sent: bool,
@@ -141,21 +151,30 @@ impl Walk<'_> {
         let mut header = header(metadata);
         let kind = metadata.file_type();
         let appended = if kind.is_dir() {
+            self.listing.directory(name, mode(metadata));
             header.set_entry_type(EntryType::Directory);
             self.tar.append_data(&mut header, format!("{name}/"), io::empty())
         } else if kind.is_symlink() {
             header.set_entry_type(EntryType::Symlink);
-            path.read_link().and_then(|target| self.tar.append_link(&mut header, name, target))
+            path.read_link().and_then(|target| {
+                self.listing.link(name, &target);
+                self.tar.append_link(&mut header, name, target)
+            })
         } else if kind.is_file() {
-            header.set_entry_type(EntryType::Regular);
-            header.set_size(metadata.len());
-            File::open(path)
-                .map(|file| Exactly::new(file, metadata.len()))
-                .and_then(|file| self.tar.append_data(&mut header, name, file))
+            self.file(path, name, metadata, header)
         } else {
             Ok(()) // a socket, a pipe, a device
         };
         appended.map_err(|e| failed_on(path, e))
+    }
+
+    fn file(&mut self, path: &Path, name: &str, metadata: &Metadata, mut header: Header) -> io::Result<()> {
+        header.set_entry_type(EntryType::Regular);
+        header.set_size(metadata.len());
+        let mut content = Hashing::new(Exactly::new(File::open(path)?, metadata.len()));
+        self.tar.append_data(&mut header, name, &mut content)?;
+        self.listing.file(name, mode(metadata), &content.digest());
+        Ok(())
     }
 }
 
@@ -182,14 +201,14 @@ fn header(metadata: &Metadata) -> Header {
 }
 
 #[cfg(unix)]
-pub(crate) fn mode(metadata: &Metadata) -> u32 {
+fn mode(metadata: &Metadata) -> u32 {
     use std::os::unix::fs::PermissionsExt;
     metadata.permissions().mode() & 0o7777
 }
 
 /// Windows knows no execute bit; Docker sends everything as executable.
 #[cfg(not(unix))]
-pub(crate) fn mode(_: &Metadata) -> u32 {
+fn mode(_: &Metadata) -> u32 {
     0o755
 }
 

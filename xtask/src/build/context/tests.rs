@@ -133,3 +133,57 @@ fn a_file_that_shrinks_while_it_is_read_is_an_error() {
     assert!(error.to_string().contains("became shorter"));
     assert_eq!(Exactly::new(&b"abcdef"[..], 3).read_to_end(&mut Vec::new()).expect("enough"), 3);
 }
+
+fn digest(dir: &tempfile::TempDir) -> String {
+    let context = Context::new(dir.path(), &dir.path().join("Dockerfile")).expect("context");
+    context.write(&mut io::sink()).expect("writes").digest
+}
+
+const FILES: [(&str, &str); 5] =
+    [("Dockerfile", "FROM scratch"), (".dockerignore", "*.log"), ("b/c", "1"), ("a", "2"), ("empty/", "")];
+
+#[test]
+fn the_digest_does_not_depend_on_when_and_in_which_order_files_were_written() {
+    let (one, mut files) = (tree(&FILES), FILES);
+    files.reverse();
+    let other = tree(&files);
+    let file = File::options().write(true).open(other.path().join("a")).expect("opens");
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH).expect("a time of the past");
+    std::fs::write(other.path().join("ignored.log"), "x").expect("writes");
+    assert_eq!(digest(&one), digest(&other));
+}
+
+#[test]
+fn directories_of_caches_are_told_of_unless_they_are_ignored() {
+    let files = [
+        ("Dockerfile", ""),
+        ("target/CACHEDIR.TAG", ""),
+        ("other/CACHEDIR.TAG", ""),
+        (".dockerignore", "other"),
+    ];
+    let dir = tree(&files);
+    let context = Context::new(dir.path(), &dir.path().join("Dockerfile")).expect("context");
+    assert_eq!(context.write(&mut io::sink()).expect("writes").caches, ["target"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_digest_depends_on_everything_that_is_sent() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let changes: [fn(&Path) -> io::Result<()>; 8] = [
+        |root| std::fs::write(root.join("a"), "3"),
+        |root| std::fs::rename(root.join("a"), root.join("d")),
+        |root| std::fs::set_permissions(root.join("a"), std::fs::Permissions::from_mode(0o755)),
+        |root| std::fs::set_permissions(root.join("b"), std::fs::Permissions::from_mode(0o700)),
+        |root| std::fs::write(root.join("Dockerfile"), "FROM scratch\nCOPY a /\n"),
+        |root| std::fs::remove_dir(root.join("empty")),
+        |root| symlink("a", root.join("link")),
+        |root| symlink("b", root.join("link")),
+    ];
+    let mut digests = std::collections::BTreeSet::from([digest(&tree(&FILES))]);
+    for (at, change) in changes.iter().enumerate() {
+        let dir = tree(&FILES);
+        change(dir.path()).expect("changes");
+        assert!(digests.insert(digest(&dir)), "change {at} makes no other digest");
+    }
+}

@@ -11,7 +11,7 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt};
 
 use crate::build::{BuildContext, BuiltImage, build_all};
 use crate::config::image::{BinImage, DockerfileImage, Image, ImageSource, Platform};
-use crate::engine::{self, Engine};
+use crate::engine::{Engine, Lazy};
 use crate::error::Result;
 use crate::event::{Event, Events};
 use crate::git::Commit;
@@ -19,6 +19,7 @@ use crate::git::Commit;
 /// An engine, a directory, and every image made on the way.
 pub(crate) struct Bench {
     pub(crate) engine: Engine,
+    lazy: Lazy,
     pub(super) dir: tempfile::TempDir,
     pub(crate) name: String,
     images: Mutex<Vec<String>>,
@@ -52,10 +53,11 @@ impl Bench {
     async fn new(files: &[(&str, &str)]) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let (events, _) = Events::channel();
-        let engine = engine::connect(&events).await.unwrap_or_else(|error| no_engine(&error));
+        let lazy = Lazy::new(&events);
+        let engine = lazy.get().await.unwrap_or_else(|error| no_engine(&error)).clone();
         let name = format!("xt-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let dir = tempfile::tempdir().expect("tempdir");
-        let bench = Self { engine, dir, name, images: Mutex::default(), commit: Mutex::default() };
+        let bench = Self { engine, lazy, dir, name, images: Mutex::default(), commit: Mutex::default() };
         // What is unique in the content makes the image nobody else's.
         for (path, text) in files {
             bench.write(path, &text.replace("UNIQUE", &bench.name));
@@ -75,11 +77,12 @@ impl Bench {
         let commit = self.commit.lock().expect("not poisoned").clone();
         let context = BuildContext {
             root,
-            engine: self.engine.clone(),
+            engine: self.lazy.clone(),
             color: false,
+            afresh: false,
             commit: std::future::ready(commit).boxed().shared(),
         };
-        let result = build_all(&context, images, &events).await;
+        let result = build_all(&context, images, &events, async |image| image.make().await).await;
         drop(events);
         let ids = result.iter().flatten().map(|image| image.id.clone());
         self.images.lock().expect("not poisoned").extend(ids);

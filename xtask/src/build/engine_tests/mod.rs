@@ -10,7 +10,7 @@ use bollard::query_parameters as query;
 pub(crate) use bench::{Bench, on_bench};
 
 use super::*;
-use crate::event::Event;
+use crate::event::{Done, Event};
 use crate::git::Commit;
 
 fn outputs(events: &[Event]) -> String {
@@ -155,6 +155,7 @@ async fn another_commit_alone_makes_no_other_image() {
         ("Cargo.toml", MANIFEST),
         ("src/main.rs", PROGRAM),
         ("Dockerfile", "FROM scratch\nCOPY a /a\n"),
+        (".dockerignore", "*\n!a\n"),
         ("a", "UNIQUE"),
     ];
     on_bench(&files, async |bench| {

@@ -69,9 +69,7 @@ impl Layer {
             Self::Files(files) => files
                 .iter()
                 .try_for_each(|(source, path)| layer.host_tree(path, source).map_err(|e| on(source, &e))),
-            Self::Program(source, path) => {
-                layer.host_file(path, source, Some(0o755)).map_err(|e| on(source, &e))
-            }
+            Self::Program(source, path) => layer.host_file(path, source, 0o755).map_err(|e| on(source, &e)),
         }
     }
 }

@@ -2,14 +2,14 @@
 //! The same content gives the same bytes on every host, so the same digest.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
 
-use crate::build::context::{Exactly, mode};
+use crate::build::context::Exactly;
 
 /// Owner of what is put in, unless it says otherwise.
 const ROOT: u64 = 0;
@@ -41,22 +41,24 @@ impl<'a> LayerWriter<'a> {
         self.file(path, mode, content.len() as u64, content)
     }
 
-    /// A file of root's from the host, with its mode unless another is given; a symlink is followed.
-    pub(crate) fn host_file(&mut self, path: &str, source: &Path, own_mode: Option<u32>) -> io::Result<()> {
+    /// A file of root's from the host, with this mode; a symlink is followed.
+    pub(crate) fn host_file(&mut self, path: &str, source: &Path, mode: u32) -> io::Result<()> {
         let file = File::open(source)?;
-        let metadata = file.metadata()?;
-        self.file(path, own_mode.unwrap_or_else(|| mode(&metadata)), metadata.len(), file)
+        let size = file.metadata()?.len();
+        self.file(path, mode, size, file)
     }
 
-    /// A file or a whole directory from the host: modes and symlinks kept, owned by root.
+    /// A file or a whole directory from the host: symlinks kept, owned by root. Of the modes as much as git
+    /// keeps, whether a file can be executed: the rest is the umask's of whoever made the clone, and another
+    /// image on another machine.
     pub(crate) fn host_tree(&mut self, path: &str, source: &Path) -> io::Result<()> {
         let metadata = source.symlink_metadata()?;
         if metadata.is_symlink() {
             self.link(path, &source.read_link()?)
         } else if metadata.is_file() {
-            self.host_file(path, source, None)
+            self.host_file(path, source, if executable(&metadata) { 0o755 } else { 0o644 })
         } else if metadata.is_dir() {
-            self.directory(path, mode(&metadata), ROOT)?;
+            self.directory(path, 0o755, ROOT)?;
             for (name, below) in sorted(source)? {
                 self.host_tree(&join(path, &name), &below)?;
             }
@@ -89,6 +91,18 @@ impl<'a> LayerWriter<'a> {
             None => Ok(()),
         }
     }
+}
+
+#[cfg(unix)]
+fn executable(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    metadata.permissions().mode() & 0o100 != 0
+}
+
+/// Windows does not know.
+#[cfg(not(unix))]
+fn executable(_: &Metadata) -> bool {
+    true
 }
 
 fn join(path: &str, name: &str) -> String {
@@ -130,15 +144,19 @@ pub(crate) struct Measure {
 impl Measure {
     /// `sha256:…`
     pub(crate) fn digest(self) -> String {
+        format!("sha256:{}", self.hex())
+    }
+
+    /// The digest alone, 64 digits.
+    pub(crate) fn hex(self) -> String {
         use std::fmt::Write;
-        let start = "sha256:".to_owned();
-        self.hash.finalize().iter().fold(start, |mut hex, byte| {
+        self.hash.finalize().iter().fold(String::new(), |mut hex, byte| {
             write!(hex, "{byte:02x}").ok();
             hex
         })
     }
 
-    /// Of bytes in memory.
+    /// `sha256:…` of bytes in memory.
     pub(crate) fn digest_of(bytes: &[u8]) -> String {
         Self { hash: Sha256::new_with_prefix(bytes), size: 0 }.digest()
     }

@@ -110,17 +110,17 @@ fn the_archive_holds_every_blob_under_its_digest() {
 
 #[cfg(unix)]
 #[test]
-fn files_keep_modes_and_symlinks() {
+fn files_keep_symlinks_and_what_git_knows_of_modes() {
     use std::os::unix::fs::{PermissionsExt, symlink};
     let dir = workspace();
     symlink("index.html", dir.path().join("assets/home")).expect("symlink");
     for (name, mode) in
-        [("assets", 0o750), ("assets/css", 0o755), ("assets/css/a.css", 0o600), ("app.toml", 0o644)]
+        [("assets", 0o750), ("assets/css", 0o775), ("assets/css/a.css", 0o600), ("app.toml", 0o664)]
     {
         let permissions = std::fs::Permissions::from_mode(mode);
         std::fs::set_permissions(dir.path().join(name), permissions).expect("chmod");
     }
-    std::fs::set_permissions(dir.path().join("assets/index.html"), std::fs::Permissions::from_mode(0o755))
+    std::fs::set_permissions(dir.path().join("assets/index.html"), std::fs::Permissions::from_mode(0o700))
         .expect("chmod");
     let image = image(&[("assets", "/srv/www/"), ("app.toml", "/etc/app/")]);
     let layer = Layer::Files(files(&image, dir.path()).expect("resolves"));
@@ -129,9 +129,9 @@ fn files_keep_modes_and_symlinks() {
     755 0 etc/app/
     644 0 etc/app/app.toml
     755 0 srv/
-    750 0 srv/www/
+    755 0 srv/www/
     755 0 srv/www/css/
-    600 0 srv/www/css/a.css
+    644 0 srv/www/css/a.css
     777 0 srv/www/home -> index.html
     755 0 srv/www/index.html
     ");
