@@ -176,7 +176,7 @@ impl Target<'_> {
 }
 
 #[cfg(test)]
-mod registry_tests;
+pub(crate) mod registry_tests;
 #[cfg(test)]
 mod tests {
     use super::*;

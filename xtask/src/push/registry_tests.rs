@@ -9,14 +9,14 @@ use crate::build::engine_tests::{Bench, on_bench};
 use crate::error::Kind;
 
 /// ECR and its registry on a port of their own.
-struct Ecr {
+pub(crate) struct Ecr {
     cloud: Cloud,
     server: tokio::task::JoinHandle<()>,
     _state: tempfile::TempDir,
 }
 
 impl Ecr {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let state = tempfile::tempdir().expect("tempdir");
         let options = Options {
             state_dir: state.path().to_owned(),
@@ -36,7 +36,7 @@ impl Ecr {
         Request::Ecr(request).handle(&self.cloud).await.expect("succeeds")
     }
 
-    async fn repository(&self, name: &str, mutability: &str) -> String {
+    pub(crate) async fn repository(&self, name: &str, mutability: &str) -> String {
         let input = json!({ "repositoryName": name, "imageTagMutability": mutability });
         self.call("CreateRepository", input).await;
         self.uri(name)
@@ -46,7 +46,7 @@ impl Ecr {
         format!("{}/{name}", self.cloud.endpoint())
     }
 
-    fn auth(&self) -> RegistryAuth {
+    pub(crate) fn auth(&self) -> RegistryAuth {
         RegistryAuth {
             endpoint: format!("http://{}", self.cloud.endpoint()),
             username: "AWS".to_owned(),

@@ -19,7 +19,7 @@ use crate::git::Commit;
 /// An engine, a directory, and every image made on the way.
 pub(crate) struct Bench {
     pub(crate) engine: Engine,
-    lazy: Lazy,
+    pub(super) lazy: Lazy,
     pub(super) dir: tempfile::TempDir,
     pub(crate) name: String,
     images: Mutex<Vec<String>>,

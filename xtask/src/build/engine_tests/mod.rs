@@ -1,5 +1,6 @@
 //! Builds on the Docker Engine of this machine, looked at through the engine.
 
+mod bases;
 mod bench;
 
 use std::collections::BTreeMap;
