@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::Choice;
 use crate::local::Instance;
 use crate::logs::Since;
 use crate::report::{Color, Format, Style, Verbosity};
@@ -35,6 +36,12 @@ pub struct Global {
     /// The file that says what runs
     #[arg(long, short = 'f', global = true, value_name = "PATH", default_value = "deploy.toml")]
     pub file: PathBuf,
+    /// Environment of the file, `[env.NAME]`, which is laid over the rest of it
+    #[arg(long, global = true, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Another value for a key of the file, such as `service.web.desired-count=4`; may be repeated
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
     /// Profile of the AWS configuration
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
@@ -59,6 +66,12 @@ pub struct Global {
 }
 
 impl Global {
+    /// The workspace whose deploy.toml is meant, with what the flags say about it.
+    #[must_use]
+    pub fn workspace(&self) -> Workspace {
+        Workspace::of(&self.file, Choice { env: self.env.clone(), set: self.set.clone() })
+    }
+
     /// The local control plane that is meant.
     #[must_use]
     pub fn instance(&self, workspace: &Workspace) -> Instance {
@@ -154,6 +167,9 @@ pub struct Plan {
     /// Write the plan to a file, for `deploy --plan`
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Only say where a key's value comes from: file, environment, flag, default; looks at nothing else
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["exit_code", "out"])]
+    pub explain: Option<String>,
 }
 
 /// `--until`

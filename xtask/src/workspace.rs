@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{self, Config, problem};
+use crate::config::{self, Choice, Config, Input, Purpose, problem};
 use crate::error::{Error, Kind, Result};
 
 /// The workspace that is deployed.
@@ -12,33 +12,67 @@ pub struct Workspace {
     pub root: PathBuf,
     /// deploy.toml.
     pub file: PathBuf,
+    /// What the flags say about it.
+    pub choice: Choice,
 }
 
 impl Workspace {
     /// The workspace of `file`: a relative path is looked up from the working directory upwards,
     /// as Cargo looks up Cargo.toml.
     #[must_use]
-    pub fn of(file: &Path) -> Self {
+    pub fn of(file: &Path, choice: Choice) -> Self {
         let here = std::env::current_dir().unwrap_or_default();
         let found = here.ancestors().map(|dir| dir.join(file)).find(|path| path.is_file());
         let file = found.unwrap_or_else(|| home().join(file));
         let root = file.parent().map(Path::to_owned).unwrap_or_default();
-        Self { root, file }
+        Self { root, file, choice }
     }
 
-    /// Reads and checks deploy.toml.
+    /// Reads and checks deploy.toml, with the environment and the values that were chosen, to deploy it.
     ///
     /// # Errors
     /// [`Kind::Config`], with every problem shown in place.
     pub fn config(&self, color: bool) -> Result<Config> {
-        let text = std::fs::read_to_string(&self.file).map_err(|error| self.unreadable(&error))?;
-        let name = self.file.file_name().unwrap_or_default().to_string_lossy();
-        config::parse(&text, &self.root).map_err(|problems| {
+        self.load(Purpose::Deploy, color)
+    }
+
+    /// The same to look at what was deployed.
+    ///
+    /// # Errors
+    /// See [`Self::config`].
+    pub fn config_to_look(&self, color: bool) -> Result<Config> {
+        self.load(Purpose::Look, color)
+    }
+
+    fn load(&self, purpose: Purpose, color: bool) -> Result<Config> {
+        let input = self.input()?;
+        let lookup = |name: &str| std::env::var_os(name);
+        config::load(&input, purpose, &lookup, &self.root).map_err(|problems| {
             let count = problems.len();
             let plural = if count == 1 { "problem" } else { "problems" };
+            let name = &input.file().name;
             Error::new(Kind::Config, format!("{count} {plural} in `{name}`, nothing was changed"))
-                .detail(problem::render(&problems, &name, &text, color))
+                .detail(problem::render(&problems, &input, color))
         })
+    }
+
+    /// What a key of deploy.toml is, and which of file, environment and flags says it.
+    ///
+    /// # Errors
+    /// [`Kind::Config`]: syntax, an environment that is not in the file, a key that nothing can have.
+    pub fn explain(&self, key: &str, color: bool) -> Result<String> {
+        let input = self.input()?.asking(key);
+        let lookup = |name: &str| std::env::var_os(name);
+        config::explain(&input, &lookup).map_err(|problems| {
+            Error::new(Kind::Config, format!("`{key}` cannot be explained"))
+                .detail(problem::render(&problems, &input, color))
+        })
+    }
+
+    fn input(&self) -> Result<Input> {
+        let text = std::fs::read_to_string(&self.file).map_err(|error| self.unreadable(&error))?;
+        let name = self.file.file_name().unwrap_or_default().to_string_lossy();
+        Ok(Input::new(&name, &text, &self.choice))
     }
 
     fn unreadable(&self, error: &std::io::Error) -> Error {

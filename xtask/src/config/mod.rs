@@ -1,16 +1,26 @@
 //! deploy.toml: text to typed values. Knows no AWS, Docker, environment or clock.
 //!
-//! Three steps, each of which finds all it can: the text is parsed with the place
-//! of every key (`source`), its shape is checked against the schema of what may
-//! be typed (`raw`, `shape`), and what it says is validated into what it means
+//! Four steps, each of which finds all it can: the texts are parsed with the place
+//! of every key (`input`, `set`, `source`), laid over each other (`layers`) with the values
+//! that the caller looks up (`from_env`), their shape is checked against the schema of what may
+//! be typed (`raw`, `schema`, `shape`), and what they say is validated into what it means
 //! (`validate`: [`Image`](image::Image), [`Service`](service::Service)).
 
+mod explain;
+mod from_env;
 pub mod image;
+mod input;
+mod layers;
 pub mod limits;
+mod load;
 mod merge;
+mod names;
+mod origins;
 pub mod problem;
 mod raw;
+mod schema;
 pub mod service;
+mod set;
 mod shape;
 pub mod source;
 #[cfg(test)]
@@ -23,14 +33,15 @@ mod validate;
 
 use std::path::Path;
 
-use toml::de::{DeTable, Deserializer};
-
+pub use explain::explain;
+pub use input::{Choice, Input, Lookup, Text};
+pub use load::{Purpose, load};
 pub use merge::merge;
+pub use origins::{Origins, Said, Setting};
 pub use validate::role_recipe;
 pub(crate) use validate::units;
 
 use problem::Problem;
-use source::Spans;
 
 /// A whole deploy.toml.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +52,10 @@ pub struct Config {
     pub region: Option<String>,
     /// The only account this may be deployed to, if the file names one.
     pub account: Option<String>,
+    /// The environment that was chosen.
+    pub environment: Option<String>,
+    /// The environments that the file declares, in its order.
+    pub environments: Vec<String>,
     /// Cluster name.
     pub cluster: String,
     /// In the order of the file.
@@ -49,31 +64,27 @@ pub struct Config {
     pub services: Vec<service::Service>,
 }
 
-/// Parses and validates the text of a deploy.toml that lies in `root`.
+impl Config {
+    /// A service by what the file calls it, or by its name on ECS.
+    #[must_use]
+    pub fn service(&self, name: &str) -> Option<&service::Service> {
+        let by_key = self.services.iter().find(|service| service.key == name);
+        by_key.or_else(|| self.services.iter().find(|service| service.name == name))
+    }
+}
+
+/// Parses and validates the text of a deploy.toml that lies in `root`, without any environment.
 ///
 /// # Errors
 /// Every problem that was found, not the first alone.
 pub fn parse(text: &str, root: &Path) -> Result<Config, Vec<Problem>> {
-    let document = parse_document(text)?;
-    let shape = shape::check(&document, schema().as_value());
-    if !shape.is_empty() {
-        return Err(shape);
-    }
-    let spans = Spans::of(&document);
-    let file: raw::File = serde::Deserialize::deserialize(Deserializer::from(document))
-        .map_err(|error| vec![from_toml(&error)])?;
-    validate::validate(file, &spans, root)
+    load(&Input::new("deploy.toml", text, &Choice::default()), Purpose::Deploy, &|_| None, root)
 }
 
 /// The JSON Schema of what may be typed.
 #[must_use]
 pub fn schema() -> schemars::Schema {
-    schemars::schema_for!(raw::File)
-}
-
-fn parse_document(text: &str) -> Result<toml::Spanned<DeTable<'_>>, Vec<Problem>> {
-    let (document, errors) = DeTable::parse_recoverable(text);
-    if errors.is_empty() { Ok(document) } else { Err(errors.iter().map(from_toml).collect()) }
+    schema::published()
 }
 
 fn from_toml(error: &toml::de::Error) -> Problem {

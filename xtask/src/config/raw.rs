@@ -96,6 +96,8 @@ pub(super) enum PlatformName {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Service {
+    /// Name of the service on ECS. Default: NAME, with an environment NAME-ENVIRONMENT.
+    pub(super) name: Option<String>,
     /// `FARGATE` (default) or `EC2`.
     pub(super) launch_type: Option<LaunchType>,
     /// Instead of a launch type: capacity providers, among which the tasks are spread.
@@ -104,7 +106,7 @@ pub(super) struct Service {
     pub(super) platform_version: Option<String>,
     /// What the task runs on, where no image of this file says it: `linux/amd64` (default) or `linux/arm64`.
     pub(super) platform: Option<PlatformName>,
-    /// Task definition family. Default: the service's name.
+    /// Task definition family. Default: NAME, with an environment NAME-ENVIRONMENT.
     pub(super) family: Option<String>,
     /// A task definition in ECS JSON, path below the workspace root, instead of the keys that describe one.
     pub(super) task_definition: Option<String>,

@@ -17,7 +17,9 @@ use super::image::Platform;
 /// An ECS service and the task definition it runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {
-    /// The service's name.
+    /// What the file calls it, `[service.KEY]`.
+    pub key: String,
+    /// Its name on ECS.
     pub name: String,
     /// The task definition's family.
     pub family: String,
@@ -211,7 +213,7 @@ pub enum Threshold {
 /// A CloudWatch log group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogGroup {
-    /// `/ecs/SERVICE` unless said otherwise.
+    /// `/ecs/KEY`, or `/ecs/KEY-ENVIRONMENT`, unless said otherwise.
     pub name: String,
     /// One of the values that CloudWatch Logs allows; left out: 30 on creation, untouched afterwards.
     pub retention_days: Option<u32>,

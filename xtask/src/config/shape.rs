@@ -5,17 +5,35 @@ use serde_json::Value as Json;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::from_env;
+use super::layers;
 use super::problem::{Problem, nearest};
+use super::schema::{FROM_ENV, Scalars};
 
-/// Every key that the schema does not know and every value of the wrong type.
-pub(super) fn check(document: &Spanned<DeTable<'_>>, schema: &Json) -> Vec<Problem> {
-    let mut checker = Checker { root: schema, problems: Vec::new() };
+/// Which part of what is deployed a document is; see `layers`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// All of it, with the values of the process environment filled in.
+    Whole,
+    /// The file, over which something may be laid: no key is required.
+    Base,
+    /// What is laid over it: it may unset keys, too.
+    Overlay,
+}
+
+/// Every key that the schema does not know and every value of the wrong type. `root` has the
+/// definitions that the schema refers to.
+pub(super) fn check(document: &Spanned<DeTable<'_>>, schema: &Json, root: &Json, part: Part) -> Vec<Problem> {
+    let mut checker = Checker { root, part, in_array: false, problems: Vec::new() };
     checker.table(document.get_ref(), schema, document.span());
     checker.problems
 }
 
 struct Checker<'s> {
     root: &'s Json,
+    part: Part,
+    /// What is in an array is replaced as a whole, so it has to be whole.
+    in_array: bool,
     problems: Vec<Problem>,
 }
 
@@ -31,6 +49,12 @@ impl<'s> Checker<'s> {
                 None => self.unknown(key, properties),
             }
         }
+        if self.part == Part::Whole || self.in_array {
+            self.required(table, schema, span);
+        }
+    }
+
+    fn required(&mut self, table: &DeTable<'_>, schema: &'s Json, span: std::ops::Range<usize>) {
         for name in schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str) {
             if !table.iter().any(|(key, _)| key.get_ref().as_ref() == name) {
                 self.missing(name, span.clone());
@@ -40,6 +64,9 @@ impl<'s> Checker<'s> {
 
     fn value(&mut self, value: &Spanned<DeValue<'_>>, schema: &'s Json, key: &str) {
         let schema = self.resolve(schema);
+        if self.stands_in(value, schema) {
+            return;
+        }
         if let Some(choice) = self.choose(value.get_ref(), schema) {
             return self.value(value, choice, key);
         }
@@ -53,9 +80,11 @@ impl<'s> Checker<'s> {
         match value.get_ref() {
             DeValue::Table(table) => self.table(table, schema, value.span()),
             DeValue::Array(items) => {
+                let outer = std::mem::replace(&mut self.in_array, true);
                 for item in items.iter() {
                     self.value(item, &schema["items"], key);
                 }
+                self.in_array = outer;
             }
             _ => {}
         }
@@ -83,6 +112,23 @@ impl<'s> Checker<'s> {
             label: format!("this is {}", article(value.get_ref().type_str())),
             help: vec![help.to_owned()],
         });
+    }
+
+    /// A table that stands for a value: `{ from-env = "NAME" }`, or `{ unset = true }`.
+    fn stands_in(&mut self, value: &Spanned<DeValue<'_>>, schema: &'s Json) -> bool {
+        let DeValue::Table(table) = value.get_ref() else { return false };
+        if self.part == Part::Overlay && !self.in_array && layers::is_unset(table) {
+            return true;
+        }
+        let reference = self.part != Part::Whole
+            && table.contains_key(from_env::KEY)
+            && Scalars::in_schema(self.root, schema).any();
+        if reference {
+            let form = &self.root["$defs"][FROM_ENV];
+            self.table(table, form, value.span());
+            self.required(table, form, value.span());
+        }
+        reference
     }
 
     fn resolve(&self, schema: &'s Json) -> &'s Json {

@@ -20,6 +20,18 @@ impl Path {
         Self(parts)
     }
 
+    /// The keys, from the first to the last.
+    #[must_use]
+    pub fn parts(&self) -> &[String] {
+        &self.0
+    }
+
+    /// Whether this path is the other one, or lies below it.
+    #[must_use]
+    pub fn is_in(&self, other: &Self) -> bool {
+        self.0.starts_with(&other.0)
+    }
+
     /// The path that this one is a part of.
     #[must_use]
     pub fn parent(&self) -> Option<Self> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{parse, problem};
+use super::{Choice, Input, parse, problem};
 use crate::config::service::{ContainerImage, Security, Subnets};
 
 /// The sample, with one line replaced or a few added.
@@ -21,7 +21,9 @@ port = 3000
 fn shown(text: &str) -> String {
     match parse(text, Path::new("/nowhere")) {
         Ok(config) => format!("accepted: {} services", config.services.len()),
-        Err(problems) => problem::render(&problems, "deploy.toml", text, false),
+        Err(problems) => {
+            problem::render(&problems, &Input::new("deploy.toml", text, &Choice::default()), false)
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::image::Platform;
 use super::service::{ContainerImage, Service};
-use super::{parse, problem};
+use super::{Choice, Input, parse, problem};
 
 const JSON: &str = r#"{
     "family": "seed",
@@ -39,7 +39,8 @@ fn parsed(json: &str, text: &str) -> Result<Service, String> {
     match parse(text, root.path()) {
         Ok(mut config) => Ok(config.services.remove(0)),
         Err(problems) => {
-            let shown = problem::render(&problems, "deploy.toml", text, false);
+            let shown =
+                problem::render(&problems, &Input::new("deploy.toml", text, &Choice::default()), false);
             Err(shown.replace(&root.path().display().to_string(), "ROOT"))
         }
     }

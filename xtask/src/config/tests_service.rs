@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::service::{GroupRef, Launch, Security, Service, Subnets, Vpc};
-use super::{parse, problem};
+use super::{Choice, Input, parse, problem};
 
 /// A good file into which each case puts keys: of the service, and of its container.
 fn file(service: &str, container: &str) -> String {
@@ -14,7 +14,9 @@ fn file(service: &str, container: &str) -> String {
 }
 
 fn parsed(text: &str) -> Service {
-    let shown = |problems: Vec<_>| problem::render(&problems, "deploy.toml", text, false);
+    let shown = |problems: Vec<_>| {
+        problem::render(&problems, &Input::new("deploy.toml", text, &Choice::default()), false)
+    };
     let config = parse(text, Path::new("/nowhere"));
     config.unwrap_or_else(|problems| panic!("{}", shown(problems))).services.remove(0)
 }
@@ -76,7 +78,10 @@ fn what_ecs_would_refuse_is_shown() {
     for (name, service, container) in REJECTED {
         let text = file(service, container);
         let problems = parse(&text, Path::new("/nowhere")).expect_err(name);
-        insta::assert_snapshot!(*name, problem::render(&problems, "deploy.toml", &text, false));
+        insta::assert_snapshot!(
+            *name,
+            problem::render(&problems, &Input::new("deploy.toml", &text, &Choice::default()), false)
+        );
     }
 }
 
@@ -95,7 +100,10 @@ fn containers_on_ec2_say_their_memory_unless_the_task_does() {
     );
     let text = text("");
     let problems = parse(&text, Path::new("/nowhere")).expect_err("no memory");
-    insta::assert_snapshot!("ec2_memory", problem::render(&problems, "deploy.toml", &text, false));
+    insta::assert_snapshot!(
+        "ec2_memory",
+        problem::render(&problems, &Input::new("deploy.toml", &text, &Choice::default()), false)
+    );
 }
 
 #[test]

@@ -196,8 +196,7 @@ fn targets(service: &Service, world: &World) -> Option<Result<Vec<Target>>> {
         let arn = match &declared.group {
             GroupRef::Arn(arn) => arn.clone(),
             GroupRef::Name(name) => world.target_groups.get(name).cloned().ok_or_else(|| {
-                let message =
-                    format!("there is no target group `{name}`, as `service.{}` says", service.name);
+                let message = format!("there is no target group `{name}`, as `service.{}` says", service.key);
                 Error::new(Kind::Preflight, message).hint(
                     "`aws elbv2 describe-target-groups` lists those of the region: is it the right one?",
                 )

@@ -20,7 +20,6 @@ use crate::local::Instance;
 use crate::reach::{self, Place};
 use crate::report;
 use crate::target::{LOCAL_REGION, Target};
-use crate::workspace::Workspace;
 
 /// Runs `deploy`: everything that can be wrong before the first side effect is looked at first.
 ///
@@ -63,8 +62,9 @@ pub(super) struct Stage {
 
 /// The file, and the way to the account or the control plane, which is started if it has to be.
 pub(super) async fn stage(global: &Global, local: bool, events: &Events) -> Result<Stage> {
-    let workspace = Workspace::of(&global.file);
+    let workspace = global.workspace();
     let mut config = workspace.config(global.style().color)?;
+    tell_of_environments(&config, events);
     let engine = Lazy::new(events);
     let instance = local.then(|| global.instance(&workspace));
     let region = global.region.clone().or_else(|| config.region.clone());
@@ -85,6 +85,14 @@ pub(super) async fn stage(global: &Global, local: bool, events: &Events) -> Resu
         commit: git::reading(workspace.root.clone()),
     };
     Ok(Stage { config, build, aws, instance })
+}
+
+/// Without `--env`, what the file says outside of its environments is deployed: that may be meant.
+fn tell_of_environments(config: &Config, events: &Events) {
+    if config.environment.is_none() && !config.environments.is_empty() {
+        let flags: Vec<_> = config.environments.iter().map(|name| format!("`--env {name}`")).collect();
+        events.note(format!("no environment was chosen; the file has {}", flags.join(", ")));
+    }
 }
 
 /// The control plane's own endpoint and region: one that runs plays the region it was started with.

@@ -16,7 +16,7 @@ use crate::workspace::Workspace;
 /// # Errors
 /// The control plane cannot be started, found or stopped.
 pub(super) async fn run(global: &Global, what: &Local, events: &Events) -> Result<serde_json::Value> {
-    let workspace = Workspace::of(&global.file);
+    let workspace = global.workspace();
     let instance = global.instance(&workspace);
     match what {
         Local::Start => Ok(json!(start(&instance, &region(global, &workspace), events).await?)),
@@ -34,7 +34,7 @@ pub(super) async fn run(global: &Global, what: &Local, events: &Events) -> Resul
 
 /// The region it plays: `--region`, or deploy.toml's if there is one that can be read.
 fn region(global: &Global, workspace: &Workspace) -> String {
-    let of_file = || workspace.config(false).ok().and_then(|config| config.region);
+    let of_file = || workspace.config_to_look(false).ok().and_then(|config| config.region);
     global.region.clone().or_else(of_file).unwrap_or_else(|| LOCAL_REGION.to_owned())
 }
 

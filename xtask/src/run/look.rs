@@ -12,15 +12,14 @@ use crate::logs::{self, Line, Painter};
 use crate::report::{self, Format};
 use crate::rollback::{self, Request};
 use crate::status::{self, text};
-use crate::workspace::Workspace;
 
 /// Runs `status`.
 ///
 /// # Errors
 /// The file, the way in, or a call.
 pub(super) async fn status(global: &Global, flags: &Status, events: &Events) -> Result<serde_json::Value> {
-    let workspace = Workspace::of(&global.file);
-    let config = workspace.config(global.style().color)?;
+    let workspace = global.workspace();
+    let config = workspace.config_to_look(global.style().color)?;
     let names = services(&config, &flags.services)?;
     let aws = connect(global, flags.place, &workspace, &config, events).await?;
     let now_ms = now_ms();
@@ -38,8 +37,8 @@ pub(super) async fn status(global: &Global, flags: &Status, events: &Events) -> 
 /// # Errors
 /// The file, the way in, or a call.
 pub(super) async fn logs(global: &Global, flags: &Logs, events: &Events) -> Result<serde_json::Value> {
-    let workspace = Workspace::of(&global.file);
-    let config = workspace.config(global.style().color)?;
+    let workspace = global.workspace();
+    let config = workspace.config_to_look(global.style().color)?;
     let names = services(&config, &flags.services)?;
     let aws = connect(global, flags.place, &workspace, &config, events).await?;
     let now_ms = now_ms();
@@ -80,8 +79,8 @@ pub(super) async fn rollback(
     flags: &Rollback,
     events: &Events,
 ) -> Result<serde_json::Value> {
-    let workspace = Workspace::of(&global.file);
-    let config = workspace.config(global.style().color)?;
+    let workspace = global.workspace();
+    let config = workspace.config_to_look(global.style().color)?;
     let names = services(&config, flags.service.as_slice())?;
     let [name] = names.as_slice() else {
         let names = names.join(", ");

@@ -19,6 +19,9 @@ const CHANGES: u8 = 11;
 /// # Errors
 /// The file, the machine, a build, or a call.
 pub(super) async fn run(global: &Global, flags: &Plan, events: &Events) -> Result<Value> {
+    if let Some(key) = &flags.explain {
+        return explain(global, key);
+    }
     let Stage { config, build, aws, .. } = stage(global, flags.local, events).await?;
     let planned = deploy::plan(&aws, &build, &config, false, events).await?;
     let document = planned.document(&aws.region, &config);
@@ -29,6 +32,14 @@ pub(super) async fn run(global: &Global, flags: &Plan, events: &Events) -> Resul
         report::print(&render(&document, Look { color: report::stdout_color(global.color) }));
     }
     Ok(json!({ "changes": !document.changes_nothing(), "plan": document }))
+}
+
+fn explain(global: &Global, key: &str) -> Result<Value> {
+    let explanation = global.workspace().explain(key, global.style().color)?;
+    if global.format == Format::Human {
+        report::print(&explanation);
+    }
+    Ok(json!({ "key": key, "explanation": explanation }))
 }
 
 /// The exit code of a command that went well.

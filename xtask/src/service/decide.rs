@@ -152,7 +152,7 @@ fn check_replaceable(wanted: &config::service::Service, current: &CurrentService
     }
     let message = format!(
         "`service.{}` runs with launch type {}, which cannot be changed to {}",
-        wanted.name,
+        wanted.key,
         now.as_str(),
         next.as_str()
     );

@@ -68,7 +68,7 @@ pub(super) fn in_vpc(service: &Service, groups: Groups, vpc: &str, region: &str)
                 1..=5 => Ok(ids),
                 many => {
                     let message =
-                        format!("{many} groups carry the tags of `service.{}.security-groups`", service.name);
+                        format!("{many} groups carry the tags of `service.{}.security-groups`", service.key);
                     Err(Error::new(Kind::Preflight, message).hint("a service takes five: name one tag more"))
                 }
             }
@@ -78,7 +78,7 @@ pub(super) fn in_vpc(service: &Service, groups: Groups, vpc: &str, region: &str)
 }
 
 fn missing(service: &Service, which: &str, found: &[Found], vpc: &str, region: &str) -> Error {
-    let at = format!("`service.{}.security-groups`", service.name);
+    let at = format!("`service.{}.security-groups`", service.key);
     match found.iter().find(|group| group.id == which || group.name == which) {
         Some(other) => {
             let message = format!("`{which}` of {at} is in {}, the subnets are in {vpc}", other.vpc);
@@ -101,7 +101,7 @@ async fn by_ids(aws: &Aws, service: &Service, ids: &[String]) -> Result<Option<V
         Err(error) if fault::denied(&error) => Ok(None),
         Err(error) if fault::is(&error, "InvalidGroup.NotFound") => {
             let message =
-                format!("a group of `service.{}.security-groups` is not in {}", service.name, aws.region);
+                format!("a group of `service.{}.security-groups` is not in {}", service.key, aws.region);
             Err(Error::new(Kind::Preflight, message)
                 .caused_by(chain(&error))
                 .hint("`aws ec2 describe-security-groups` lists those of the region: is it the right one?"))
@@ -141,7 +141,7 @@ pub(super) async fn vpc(aws: &Aws, service: &Service) -> Result<Option<String>> 
             } else {
                 format!("several VPCs fit ({})", ids.join(", "))
             };
-            let message = format!("{count} `service.{}.vpc` in {}", service.name, aws.region);
+            let message = format!("{count} `service.{}.vpc` in {}", service.key, aws.region);
             Err(Error::new(Kind::Preflight, message)
                 .hint("`aws ec2 describe-vpcs` lists those of the region"))
         }

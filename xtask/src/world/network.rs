@@ -86,14 +86,13 @@ fn the_vpc<'f>(service: &Service, found: &'f [(String, String)], declared: Optio
     let vpcs: BTreeSet<&str> = found.iter().map(|(_, vpc)| vpc.as_str()).collect();
     let mut vpcs = vpcs.into_iter();
     let (Some(vpc), None) = (vpcs.next(), vpcs.next()) else {
-        let message = format!("the subnets of `service.{}` lie in several VPCs", service.name);
+        let message = format!("the subnets of `service.{}` lie in several VPCs", service.key);
         return Err(Error::new(Kind::Preflight, message)
             .hint("a service's tasks live in one VPC: name subnets of one"));
     };
     match declared {
         Some(declared) if declared != vpc => {
-            let message =
-                format!("the subnets of `service.{}` lie in {vpc}, not in {declared}", service.name);
+            let message = format!("the subnets of `service.{}` lie in {vpc}, not in {declared}", service.key);
             Err(Error::new(Kind::Preflight, message).hint("name subnets of the `vpc`, or leave `vpc` out"))
         }
         _ => Ok(vpc),
@@ -147,7 +146,7 @@ async fn listed_subnets(
     if let Some(missing) = names.iter().find(|name| !by_name.iter().any(|subnet| has_name(subnet, name))) {
         let message = format!(
             "no subnet in {} has the name `{missing}`, as `service.{}.subnets` says",
-            aws.region, service.name
+            aws.region, service.key
         );
         return Err(Error::new(Kind::Preflight, message)
             .hint("a subnet's name is its tag `Name`: `aws ec2 describe-subnets` shows it"));
@@ -182,7 +181,7 @@ fn place(subnet: &Ec2Subnet) -> Option<(String, String)> {
 }
 
 fn no_subnets(service: &Service, region: &str) -> Error {
-    let name = &service.name;
+    let name = &service.key;
     match &service.subnets {
         Subnets::Default => Error::new(Kind::Preflight, format!("there is no default VPC in {region}")).hint(
             format!("name subnets in `service.{name}.subnets`, or make one: `aws ec2 create-default-vpc`"),

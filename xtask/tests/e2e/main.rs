@@ -6,6 +6,7 @@ mod bad_input;
 mod commands;
 mod deploy;
 mod ecs;
+mod environments;
 mod faults;
 mod file;
 mod images;

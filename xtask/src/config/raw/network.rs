@@ -49,9 +49,9 @@ pub(in crate::config) struct TagFilter {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(in crate::config) struct SecurityGroup {
-    /// The group's name.
-    pub(in crate::config) name: String,
-    /// Default: `NAME, managed by cargo xtask deploy`.
+    /// The group's name. Default: NAME of the service, with an environment NAME-ENVIRONMENT.
+    pub(in crate::config) name: Option<String>,
+    /// Default: the group's name, and that this tool manages it.
     pub(in crate::config) description: Option<String>,
     /// Who may come in.
     #[serde(default)]

@@ -73,7 +73,7 @@ pub(in crate::config) struct Breaker {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(in crate::config) struct Logs {
-    /// Log group, created if missing. Default: `/ecs/SERVICE`.
+    /// Log group, created if missing. Default: `/ecs/NAME`, with an environment `/ecs/NAME-ENVIRONMENT`.
     pub(in crate::config) group: Option<String>,
     /// Days that logs are kept. Default: 30.
     pub(in crate::config) retention_days: Option<i64>,

@@ -18,13 +18,19 @@ use std::fmt::Display;
 use std::path::Path as FsPath;
 
 use super::Config;
+use super::names;
 use super::problem::Problem;
 use super::raw;
 use super::source::{Path, Spans};
 
 /// Validates the whole file.
-pub(super) fn validate(file: raw::File, spans: &Spans, root: &FsPath) -> Result<Config, Vec<Problem>> {
-    let mut check = Check { spans, problems: Vec::new() };
+pub(super) fn validate(
+    file: raw::File,
+    spans: &Spans,
+    root: &FsPath,
+    environment: Option<&str>,
+) -> Result<Config, Vec<Problem>> {
+    let mut check = Check { spans, environment, problems: Vec::new() };
     let top = Path::default();
     if let Some(account) = &file.account
         && (account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit()))
@@ -47,6 +53,8 @@ pub(super) fn validate(file: raw::File, spans: &Spans, root: &FsPath) -> Result<
         name: file.name,
         region: file.region,
         account: file.account,
+        environment: environment.map(str::to_owned),
+        environments: Vec::new(),
         cluster: file.cluster,
         images,
         services,
@@ -56,10 +64,16 @@ pub(super) fn validate(file: raw::File, spans: &Spans, root: &FsPath) -> Result<
 /// Collects problems, each with its place.
 pub(super) struct Check<'s> {
     spans: &'s Spans,
+    environment: Option<&'s str>,
     problems: Vec<Problem>,
 }
 
 impl Check<'_> {
+    /// A name that two environments of one account must not share, unless the file says it.
+    fn scoped(&self, name: &str) -> String {
+        names::scoped(name, self.environment)
+    }
+
     /// A problem with a value.
     fn value<const N: usize>(&mut self, at: &Path, title: impl Display, label: &str, help: [String; N]) {
         let span = self.spans.value_at(at);

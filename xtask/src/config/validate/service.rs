@@ -10,6 +10,7 @@ use super::size::{self, Size};
 use super::{Check, Declared, capacity, existing, extra, given, traffic, volume};
 use crate::config::image::{Image, Platform};
 use crate::config::limits;
+use crate::config::names;
 use crate::config::problem::nearest;
 use crate::config::raw;
 use crate::config::service::{
@@ -28,17 +29,34 @@ pub(super) fn services(
 ) -> Vec<Service> {
     let top = Path::default().at("service");
     let tables = check.in_order(&top, tables);
-    tables.into_iter().filter_map(|(at, name, table)| service(check, &at, name, table, context)).collect()
+    let services: Vec<_> =
+        tables.into_iter().filter_map(|(at, key, table)| service(check, &at, key, table, context)).collect();
+    same_names(check, &top, &services);
+    services
+}
+
+/// A cluster has one service of a name.
+/// Source: Amazon ECS API Reference, CreateService (`serviceName`).
+fn same_names(check: &mut Check<'_>, top: &Path, services: &[Service]) {
+    for (index, service) in services.iter().enumerate() {
+        let earlier = services.iter().take(index).find(|other| other.name == service.name);
+        if let Some(other) = earlier {
+            let title = format!("`service.{}` has the name `{}` already", other.key, service.name);
+            check.value(&top.at(&service.key).at("name"), title, "", []);
+        }
+    }
 }
 
 fn service(
     check: &mut Check<'_>,
     at: &Path,
-    name: String,
+    key: String,
     mut table: raw::Service,
     context: Context<'_>,
 ) -> Option<Service> {
-    check.name(at, &name, "a service name");
+    let scoped = check.scoped(&key);
+    let name = table.name.take().unwrap_or_else(|| scoped.clone());
+    check.name(&at.at("name"), &name, "a service name");
     let launch = capacity::launch(check, at, table.launch_type, table.capacity_providers.take());
     capacity::only_on_fargate(check, at, &table, &launch);
     let volumes = std::mem::take(&mut table.volumes);
@@ -47,12 +65,12 @@ fn service(
         Some(file) => of_json(check, at, &file, &mut table, context, &launch),
         None => typed(check, at, &mut table, context, (&launch, &volumes)),
     };
-    let given_family = task.as_ref().and_then(|task| task.family.clone());
-    let family = table.family.or(given_family).unwrap_or_else(|| name.clone());
+    let given_family = task.as_ref().and_then(|task| task.family.as_ref()).map(|family| check.scoped(family));
+    let family = table.family.or(given_family).unwrap_or_else(|| scoped.clone());
     check.name(&at.at("family"), &family, "a task definition family");
     let extra = extra::extra(check, at, table.extra, extra::OF_TASK);
-    let security = security(check, at, table.security_group, table.security_groups);
-    let log_group = log_group(check, at, &name, table.logs);
+    let security = security(check, at, &scoped, table.security_group, table.security_groups);
+    let log_group = log_group(check, at, &scoped, table.logs);
     let deployment = deployment(check, at, &table.deployment);
     let vpc = existing::vpc(check, at, table.vpc);
     let subnets = existing::subnets(check, at, table.subnets, vpc.as_ref());
@@ -95,6 +113,7 @@ fn service(
         containers,
         family,
         name,
+        key,
     })
 }
 
@@ -156,6 +175,7 @@ fn of_json(
 fn security(
     check: &mut Check<'_>,
     at: &Path,
+    service: &str,
     own: Option<raw::SecurityGroup>,
     existing: Option<raw::SecurityGroups>,
 ) -> Security {
@@ -170,26 +190,31 @@ fn security(
             );
             Security::Default
         }
-        (Some(group), None) => Security::Own(security_group(check, &at.at("security-group"), group)),
+        (Some(group), None) => Security::Own(security_group(check, &at.at("security-group"), service, group)),
         (None, Some(groups)) => existing::groups(check, at, groups),
         (None, None) => Security::Default,
     }
 }
 
-fn security_group(check: &mut Check<'_>, at: &Path, group: raw::SecurityGroup) -> SecurityGroup {
+fn security_group(
+    check: &mut Check<'_>,
+    at: &Path,
+    service: &str,
+    group: raw::SecurityGroup,
+) -> SecurityGroup {
     let ingress_at = at.at("ingress");
     let rules = group.ingress.into_iter().enumerate();
     let mut ingress: Vec<_> =
         rules.filter_map(|(index, rule)| ingress_rule(check, &ingress_at.at(index), rule)).collect();
     ingress.sort();
     ingress.dedup();
-    if group.name.is_empty() || group.name.len() > 255 || group.name.starts_with("sg-") {
+    let name = group.name.unwrap_or_else(|| service.to_owned());
+    if name.is_empty() || name.len() > 255 || name.starts_with("sg-") {
         let help = "1 to 255 characters, not beginning with `sg-`".to_owned();
         check.value(&at.at("name"), "not a security group name", "", [help]);
     }
-    let description =
-        group.description.unwrap_or_else(|| format!("{}, managed by cargo xtask deploy", group.name));
-    SecurityGroup { name: group.name, description, ingress }
+    let description = group.description.unwrap_or_else(|| format!("{name}, managed by cargo xtask deploy"));
+    SecurityGroup { name, description, ingress }
 }
 
 fn ingress_rule(check: &mut Check<'_>, at: &Path, rule: raw::Ingress) -> Option<Ingress> {
@@ -244,7 +269,7 @@ fn cidr_source(check: &mut Check<'_>, at: &Path, cidr: &str) -> Option<Source> {
 fn log_group(check: &mut Check<'_>, at: &Path, service: &str, logs: raw::Logs) -> LogGroup {
     let at = at.at("logs").at("retention-days");
     let retention_days = logs.retention_days.and_then(|days| retention(check, &at, days));
-    LogGroup { name: logs.group.unwrap_or_else(|| format!("/ecs/{service}")), retention_days }
+    LogGroup { name: logs.group.unwrap_or_else(|| names::log_group(service)), retention_days }
 }
 
 fn retention(check: &mut Check<'_>, at: &Path, days: i64) -> Option<u32> {
