@@ -118,6 +118,16 @@ pub enum Command {
         after_help = "Examples:\n  cargo xtask rollback web\n  cargo xtask rollback web --to 7\n  cargo xtask rollback web --dry-run"
     )]
     Rollback(Rollback),
+    /// Whether what deploy.toml refers to is there and may be used: roles, secrets, network, repositories; changes nothing
+    #[command(
+        after_help = "Examples:\n  cargo xtask verify\n  cargo xtask verify --format json | jq 'select(.finding.state == \"refuted\")'\n\nEach check ends verified, refuted, or unknown where the permission to look is missing.\nExit code 3 when something is refuted."
+    )]
+    Verify(Verify),
+    /// Whether this machine can build and deploy: engine, toolchain, disks, credentials, clock; changes nothing
+    #[command(
+        after_help = "Examples:\n  cargo xtask doctor --local          what a local deploy needs\n  cargo xtask doctor --format json | jq 'select(.finding.state == \"problem\")'\n\nExit code 3 when there is a problem."
+    )]
+    Doctor(Doctor),
     /// The local control plane: AWS on this machine, as far as this tool needs it
     #[command(
         subcommand,
@@ -248,6 +258,22 @@ pub struct Rollback {
     /// How long to wait for the rollout
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: Option<u64>,
+}
+
+/// `verify`
+#[derive(Args, Debug)]
+pub struct Verify {
+    /// Where
+    #[command(flatten)]
+    pub place: Where,
+}
+
+/// `doctor`
+#[derive(Args, Debug)]
+pub struct Doctor {
+    /// Where
+    #[command(flatten)]
+    pub place: Where,
 }
 
 /// `--on-conflict`

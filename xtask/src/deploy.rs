@@ -24,6 +24,7 @@ use crate::plan::{self, Document, ImagePlan, Place, Plan, ServicePlan};
 use crate::render;
 use crate::rollout::Until;
 use crate::service::{Change, Conflict};
+use crate::verify;
 use crate::world::{self, World};
 use each::Run;
 use images::Ready;
@@ -70,6 +71,15 @@ pub struct Planned {
     commit: Option<Commit>,
 }
 
+/// What a plan is made for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Planning {
+    /// A new deployment even if nothing changed.
+    pub force: bool,
+    /// Whether this identity carries it out, so that what it needs for that is verified.
+    pub carried_out: bool,
+}
+
 /// Builds what the registry does not have, looks at what is there, and plans; nothing is changed in the account.
 ///
 /// # Errors
@@ -78,13 +88,17 @@ pub async fn plan(
     aws: &Aws,
     build: &BuildContext,
     config: &Config,
-    force: bool,
+    planning: Planning,
     events: &Events,
 ) -> Result<Planned> {
     // What is there is held against the file while the images are built: a contradiction ends both.
     let looked = async {
         let world = world::read(aws, config, events).await?;
-        plan::plan(config, &world).map(|plan| (world, plan))
+        let plan = plan::plan(config, &world)?;
+        if planning.carried_out {
+            verify::ahead(aws, config, &world, events).await?;
+        }
+        Ok((world, plan))
     };
     let looking = build.engine.clone();
     let _looking = AbortOnDropHandle::new(tokio::spawn(async move { looking.look().await }));
@@ -94,7 +108,7 @@ pub async fn plan(
     let images = config.images.iter().zip(&ready).map(|(image, ready)| images::plan(&world, image, ready));
     let images = images.collect();
     let mut planned = Planned { world, infrastructure, ready, images, services: Vec::new(), commit };
-    planned.services = planned.services(&aws.region, config, force);
+    planned.services = planned.services(&aws.region, config, planning.force);
     Ok(planned)
 }
 

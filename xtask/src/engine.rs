@@ -20,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(6 * 60 * 60);
 pub struct Engine {
     docker: Docker,
     version: String,
+    api: String,
     podman: bool,
 }
 
@@ -73,7 +74,8 @@ impl Engine {
         let components = version.components.unwrap_or_default();
         let podman = components.iter().any(|component| component.name.contains("Podman"));
         let name = if podman { "Podman" } else { "Docker Engine" };
-        Ok(Self { docker, podman, version: format!("{name} {}", version.version.unwrap_or_default()) })
+        let api = version.api_version.unwrap_or_default();
+        Ok(Self { docker, podman, api, version: format!("{name} {}", version.version.unwrap_or_default()) })
     }
 
     /// The client, for calls that answer soon.
@@ -119,6 +121,12 @@ impl Engine {
     #[must_use]
     pub fn is_podman(&self) -> bool {
         self.podman
+    }
+
+    /// The newest API that it speaks: `1.41`.
+    #[must_use]
+    pub fn api(&self) -> &str {
+        &self.api
     }
 
     /// `Docker Engine 20.10.24`

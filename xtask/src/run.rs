@@ -1,6 +1,7 @@
 //! Runs a command: flags to steps, results to an exit code.
 
 mod agreed;
+mod check;
 mod deploy;
 mod local;
 mod look;
@@ -54,6 +55,8 @@ async fn command(cli: &Cli, interrupts: &Interrupts, events: &Events) -> Result<
         Command::Status(flags) => look::status(&cli.global, flags, events).await,
         Command::Logs(flags) => look::logs(&cli.global, flags, events).await,
         Command::Rollback(flags) => look::rollback(&cli.global, flags, events).await,
+        Command::Verify(flags) => check::verify(&cli.global, flags, events).await,
+        Command::Doctor(flags) => check::doctor(&cli.global, flags, events).await,
         Command::Local(what) => local::run(&cli.global, what, events).await,
     }
 }
@@ -65,6 +68,8 @@ const fn name(command: &Command) -> &'static str {
         Command::Status(_) => "status",
         Command::Logs(_) => "logs",
         Command::Rollback(_) => "rollback",
+        Command::Verify(_) => "verify",
+        Command::Doctor(_) => "doctor",
         Command::Local(_) => "local",
     }
 }

@@ -50,15 +50,20 @@ impl Target {
             .http_client(http_client(ProxyConfig::disabled()))
             .timeout_config(timeouts())
             .build();
-        Aws::new(&config, region, None)
+        Aws::new(&config, region, None).playing()
     }
 
-    async fn connect_aws(&self) -> Result<Aws> {
+    /// What the AWS configuration says, with the flags' and the file's part of it. Nothing of it was tried yet.
+    pub(crate) async fn configuration(&self) -> SdkConfig {
         let mut loader = loader(self.region.clone());
         if let Some(profile) = &self.profile {
             loader = loader.profile_name(profile);
         }
-        let config = loader.load().await;
+        loader.load().await
+    }
+
+    async fn connect_aws(&self) -> Result<Aws> {
+        let config = self.configuration().await;
         let region = config.region().map(ToString::to_string).ok_or_else(no_region)?;
         let credentials = credentials(&config).await?;
         let config = config
@@ -102,7 +107,9 @@ async fn credentials(config: &SdkConfig) -> Result<Renewing> {
     Ok(credentials)
 }
 
-fn no_region() -> Error {
+/// Nothing says which region.
+#[must_use]
+pub(crate) fn no_region() -> Error {
     Error::new(Kind::Preflight, "no AWS region is set").hint(
         "add `region = \"eu-west-1\"` (say) at the top of deploy.toml, or pass `--region`, or set AWS_REGION",
     )

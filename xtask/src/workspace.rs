@@ -103,7 +103,7 @@ fn home() -> PathBuf {
 }
 
 /// Cargo marks its target directory with a CACHEDIR.TAG; this program lies in it.
-fn target_dir() -> Option<PathBuf> {
+pub(crate) fn target_dir() -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?;
     program.ancestors().skip(1).find(|dir| dir.join("CACHEDIR.TAG").is_file()).map(Path::to_owned)
 }

@@ -74,6 +74,11 @@ fn is_denial(code: &str) -> bool {
     matches!(code, "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation")
 }
 
+/// Whether the text of a [`fault`] tells of a denial.
+pub(crate) fn names_denial(text: &str) -> bool {
+    text.split(": ").any(is_denial)
+}
+
 const LOG_IN_AGAIN: &str = "the session has expired: log in again (`aws sso login`)";
 
 /// The credentials were good when the run began: [`no_credentials`] tells of those that were not.

@@ -1,10 +1,12 @@
 //! The AWS clients, and what is common to calling them.
 
 mod bucket;
+pub(crate) mod call;
 mod credentials;
 pub mod fault;
 pub mod json;
 mod patience;
+pub(crate) mod query;
 
 use aws_config::SdkConfig;
 
@@ -14,6 +16,7 @@ pub(crate) use patience::{LASTING, timeouts};
 
 use crate::event::Events;
 use bucket::Bucket;
+use call::Caller;
 use patience::{ExpiredIsRetried, Patience, retries};
 
 /// One client a service, all on one pool of connections.
@@ -29,6 +32,10 @@ pub struct Aws {
     pub elb: aws_sdk_elasticloadbalancingv2::Client,
     /// CloudWatch Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// Services of which little is asked.
+    pub(crate) others: Caller,
+    /// Whether AWS is only played: any role is taken, of whatever account, and target groups need no load balancer.
+    pub(crate) played: bool,
     /// `ap-northeast-2` …
     pub region: String,
     patience: Patience,
@@ -58,6 +65,8 @@ impl Aws {
             ec2: client!(aws_sdk_ec2, config, patience),
             elb: client!(aws_sdk_elasticloadbalancingv2, config, patience),
             logs: client!(aws_sdk_cloudwatchlogs, config, patience),
+            others: Caller::new(config.clone(), patience.clone()),
+            played: false,
             region,
             patience,
             registrations: Bucket::default(),
@@ -67,6 +76,12 @@ impl Aws {
     /// Waits until a task definition may be registered: AWS takes only so many a second.
     pub async fn turn_to_register(&self) {
         self.registrations.turn().await;
+    }
+
+    /// AWS is only played here.
+    #[must_use]
+    pub(crate) fn playing(self) -> Self {
+        Self { played: true, ..self }
     }
 
     /// Tells of outages that are waited out, from now on.

@@ -35,6 +35,7 @@ use crate::git::Head;
 pub use addressed::Addressed;
 use addressed::Recipe;
 use cargo::Group;
+pub(crate) use cargo::survey;
 
 /// An image on the engine, of the platform that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]

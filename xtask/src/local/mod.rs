@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 pub use client::{Port, ServiceStatus, Status, of_environment};
-pub use process::{ServeOptions, Started, find, reset, serve, start, stop};
+pub(crate) use process::PREFERRED_PORT;
+pub use process::{ServeOptions, Started, find, is_of_this_build, reset, serve, start, stop};
 
 /// Where an instance keeps its state, and what it is called.
 #[derive(Clone, Debug, PartialEq, Eq)]

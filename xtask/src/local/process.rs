@@ -19,7 +19,7 @@ use crate::error::{Error, Kind, Result, bug};
 
 /// The port it takes if it is free, the first time; later the one it had. Image references
 /// in task definitions hold it.
-const PREFERRED_PORT: u16 = 4510;
+pub(crate) const PREFERRED_PORT: u16 = 4510;
 
 /// How a control plane came to be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +66,12 @@ pub async fn find(instance: &Instance) -> Option<Status> {
     client::status(&card.endpoint).await.filter(|status| status.instance == instance.id)
 }
 
+/// Whether the control plane that was started last is of this build: one of another is replaced by the next `start`.
+#[must_use]
+pub fn is_of_this_build(instance: &Instance) -> bool {
+    read_card(instance).is_some_and(|card| card.build == build())
+}
+
 /// Finds the control plane or starts it; one of another build is replaced.
 ///
 /// # Errors
@@ -84,7 +90,7 @@ pub async fn start(instance: &Instance, region: &str) -> Result<Started> {
     .await
     .map_err(bug)?
     .map_err(|error| unwritable(instance, error))?;
-    let current = read_card(instance).is_some_and(|card| card.build == build());
+    let current = is_of_this_build(instance);
     match find(instance).await {
         Some(status) if current => Ok(Started::Running(status)),
         Some(_) => {

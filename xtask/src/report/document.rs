@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::json::outcome_schemas;
 use crate::deploy::Deployed;
 use crate::event::{Event, Step};
+use crate::finding::Finding;
 use crate::logs::Line;
 use crate::rollback::RolledBack;
 use crate::rollout::card_schema;
@@ -72,6 +73,7 @@ fn expected() -> BTreeMap<String, Named> {
     put("deploy", &schema_for!(Deployed).to_value());
     put("rollback", &schema_for!(RolledBack).to_value());
     put("log", &schema_for!(Line).to_value());
+    put("finding", &schema_for!(Finding).to_value());
     outcome_schemas().iter().for_each(|schema| put("outcome", &schema.clone().to_value()));
     all
 }
@@ -105,7 +107,8 @@ fn what_the_document_names_exists() {
     for (section, text) in sections() {
         let named = expected.get(section).unwrap_or_else(|| panic!("there is no `{section}`"));
         let known = |name: &str| {
-            named.members.contains(name) || named.words.contains(name) || (section, name) == ("log", "line")
+            let object = [("log", "line"), ("finding", "finding")].contains(&(section, name));
+            named.members.contains(name) || named.words.contains(name) || object
         };
         let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split(" |").next());
         for name in rows.flat_map(|cell| cell.split("`, `")) {

@@ -81,7 +81,9 @@ impl Lines {
                 None
             }
             Event::Finished { step, done: Done::Unchanged, message, .. } if normal => {
-                let text = self.paint(DIM, &format!("{} {message}, unchanged", step.subject));
+                // What was only read says nothing of a change.
+                let unchanged = if step.phase == Phase::Read { "" } else { ", unchanged" };
+                let text = self.paint(DIM, &format!("{} {message}{unchanged}", step.subject));
                 Some(self.verb(verb(step.phase), DIM, &text))
             }
             Event::Reachable { service, url, remark } if normal => {

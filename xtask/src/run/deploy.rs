@@ -10,7 +10,7 @@ use crate::build::BuildContext;
 use crate::cli::{Deploy, Global};
 use crate::config::Config;
 use crate::config::service::Service;
-use crate::deploy::{self, Deployed, Options};
+use crate::deploy::{self, Deployed, Options, Planning};
 use crate::engine::Lazy;
 use crate::error::{Rest, Result};
 use crate::event::{Event, Events};
@@ -40,7 +40,8 @@ pub(super) async fn run(
         until: flags.until.into(),
         exact: flags.plan.is_some(),
     };
-    let planned = deploy::plan(&aws, &build, &config, flags.force, events).await?;
+    let planning = Planning { force: flags.force, carried_out: true };
+    let planned = deploy::plan(&aws, &build, &config, planning, events).await?;
     let document = planned.document(&aws.region, &config);
     if let Some(file) = &flags.plan {
         agreed::check(file, &document)?;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::agreed;
 use super::deploy::{Stage, stage};
 use crate::cli::{Command, Global, Plan};
-use crate::deploy;
+use crate::deploy::{self, Planning};
 use crate::error::Result;
 use crate::event::Events;
 use crate::plan::{Look, render};
@@ -23,7 +23,7 @@ pub(super) async fn run(global: &Global, flags: &Plan, events: &Events) -> Resul
         return explain(global, key);
     }
     let Stage { config, build, aws, .. } = stage(global, flags.local, events).await?;
-    let planned = deploy::plan(&aws, &build, &config, false, events).await?;
+    let planned = deploy::plan(&aws, &build, &config, Planning::default(), events).await?;
     let document = planned.document(&aws.region, &config);
     if let Some(file) = &flags.out {
         agreed::write(file, &document)?;

@@ -45,6 +45,17 @@ pub(super) async fn look(aws: &Aws, service: &Service) -> Result<Groups> {
     Ok(Groups::Seen(found))
 }
 
+/// IDs of the existing groups that the file names, which have to be in this VPC; `None` if they may not be described.
+///
+/// # Errors
+/// A call failed, or the file names what is not there ([`Kind::Preflight`]).
+pub(crate) async fn groups_of(aws: &Aws, service: &Service, vpc: &str) -> Result<Option<Vec<String>>> {
+    match look(aws, service).await? {
+        Groups::Unseen(_) => Ok(None),
+        seen => in_vpc(service, seen, vpc, &aws.region).map(Some),
+    }
+}
+
 /// IDs of the groups in this VPC, in the order of the file.
 pub(super) fn in_vpc(service: &Service, groups: Groups, vpc: &str, region: &str) -> Result<Vec<String>> {
     let found = match groups {

@@ -21,7 +21,9 @@ use crate::event::Events;
 use crate::push::RegistryAuth;
 
 pub use ecr::{registry, tagged};
+pub(crate) use groups::groups_of;
 pub use logs::LogGroup;
+pub(crate) use network::place_of;
 pub use network::{Network, Rule, SecurityGroup, Subnet};
 pub use service::{CurrentService, current, task_definition};
 

@@ -81,6 +81,17 @@ async fn network(aws: &Aws, service: &Service, events: &Events) -> Result<(Strin
     Ok((service.name.clone(), Network { vpc: vpc.to_owned(), subnets, security_group, groups }))
 }
 
+/// The VPC of a service's subnets, and their IDs.
+///
+/// # Errors
+/// A call failed, or the file names what is not there ([`Kind::Preflight`]).
+pub(crate) async fn place_of(aws: &Aws, service: &Service) -> Result<(String, Vec<String>)> {
+    let declared = groups::vpc(aws, service).await?;
+    let found = subnets(aws, service, declared.as_deref()).await?;
+    let vpc = the_vpc(service, &found, declared.as_deref())?.to_owned();
+    Ok((vpc, found.into_iter().map(|(id, _)| id).collect()))
+}
+
 /// The one VPC that all the subnets are in, and that the file names, if it names one.
 fn the_vpc<'f>(service: &Service, found: &'f [(String, String)], declared: Option<&str>) -> Result<&'f str> {
     let vpcs: BTreeSet<&str> = found.iter().map(|(_, vpc)| vpc.as_str()).collect();

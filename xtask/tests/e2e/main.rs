@@ -19,3 +19,4 @@ mod proxy;
 mod recovery;
 mod support;
 mod target_group;
+mod verify;

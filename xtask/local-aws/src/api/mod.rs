@@ -11,10 +11,12 @@ pub mod ec2;
 pub mod ecr;
 pub mod ecs;
 pub mod elb;
+pub mod iam;
 pub mod logs;
 mod network;
 mod operations;
 pub mod paging;
+pub mod secrets;
 pub mod sts;
 mod tags;
 
@@ -35,6 +37,12 @@ pub enum Service {
     Logs,
     /// Elastic Load Balancing.
     Elb,
+    /// Identity and Access Management.
+    Iam,
+    /// Secrets Manager.
+    Secrets,
+    /// Systems Manager, for its Parameter Store.
+    Parameters,
 }
 
 /// A parsed call.
@@ -52,6 +60,12 @@ pub enum Request {
     Logs(logs::LogsRequest),
     /// To Elastic Load Balancing.
     Elb(elb::ElbRequest),
+    /// To IAM.
+    Iam(iam::IamRequest),
+    /// To Secrets Manager.
+    Secrets(secrets::SecretsRequest),
+    /// To Systems Manager.
+    Parameters(secrets::ParametersRequest),
 }
 
 /// Why a call is not a request.
@@ -73,6 +87,9 @@ impl Request {
             Service::Sts => Self::Sts(sts::StsRequest::parse(operation, input)?),
             Service::Logs => Self::Logs(logs::LogsRequest::parse(operation, input)?),
             Service::Elb => Self::Elb(elb::ElbRequest::parse(operation, input)?),
+            Service::Iam => Self::Iam(iam::IamRequest::parse(operation, input)?),
+            Service::Secrets => Self::Secrets(secrets::SecretsRequest::parse(operation, input)?),
+            Service::Parameters => Self::Parameters(secrets::ParametersRequest::parse(operation, input)?),
         })
     }
 
@@ -85,6 +102,9 @@ impl Request {
             Self::Sts(request) => sts::handle(cloud, request).await,
             Self::Logs(request) => logs::handle(cloud, request).await,
             Self::Elb(request) => elb::handle(cloud, request).await,
+            Self::Iam(request) => iam::handle(cloud, request).await,
+            Self::Secrets(request) => secrets::secrets(cloud, request).await,
+            Self::Parameters(request) => secrets::parameters(cloud, request).await,
         }
     }
 }

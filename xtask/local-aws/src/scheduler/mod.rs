@@ -28,7 +28,7 @@ pub mod persist;
 mod probe;
 mod routes;
 mod run;
-mod secrets;
+pub(crate) mod secrets;
 mod spec;
 
 #[cfg(test)]

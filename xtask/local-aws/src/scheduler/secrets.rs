@@ -23,6 +23,41 @@ pub(super) async fn resolve(state_dir: &Path, wanted: &[Secret]) -> Result<Vec<(
         .collect()
 }
 
+/// What there is, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Names(Vec<String>);
+
+impl Names {
+    /// What the user wrote down.
+    pub(crate) async fn read(state_dir: &Path) -> Self {
+        let text = tokio::fs::read(state_dir.join("secrets.json")).await.unwrap_or_default();
+        Self::of(&serde_json::from_slice(&text).unwrap_or_default())
+    }
+
+    /// Of the file's content.
+    pub(crate) fn of(known: &Value) -> Self {
+        Self(known.as_object().into_iter().flat_map(|known| known.keys().cloned()).collect())
+    }
+
+    /// A secret, by name or ARN.
+    pub(crate) fn has_secret(&self, id: &str) -> bool {
+        self.0.iter().any(|key| aliases(key).any(|alias| aliases(id).any(|other| alias == other)))
+    }
+
+    /// A parameter, by name.
+    pub(crate) fn has_parameter(&self, name: &str) -> bool {
+        let plain = |name: &str| name.trim_start_matches('/').to_owned();
+        self.0.iter().any(|key| plain(name_and_key(key).0) == plain(name))
+    }
+}
+
+/// A secret's name, with and without what Secrets Manager adds to it.
+fn aliases(id: &str) -> impl Iterator<Item = &str> {
+    let name = name_and_key(id).0;
+    let short = name.rsplit_once('-').filter(|(_, suffix)| suffix.len() == 6).map(|(short, _)| short);
+    std::iter::once(name).chain(short)
+}
+
 /// By the whole `valueFrom`, or by the secret's or parameter's name; a JSON key picks a member.
 fn find(known: &BTreeMap<String, Value>, value_from: &str) -> Option<String> {
     let (name, key) = name_and_key(value_from);

@@ -10,8 +10,10 @@ use crate::error::{ApiError, Fault};
 /// The API versions that tell the services apart (documented: each service's model).
 const EC2_VERSION: &str = "2016-11-15";
 const ELB_VERSION: &str = "2015-12-01";
+const IAM_VERSION: &str = "2010-05-08";
 
 const ELB_NAMESPACE: &str = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/";
+const IAM_NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 pub(super) fn parse(headers: &HeaderMap, body: &[u8]) -> (Call, Result<Request, ApiError>) {
@@ -20,6 +22,7 @@ pub(super) fn parse(headers: &HeaderMap, body: &[u8]) -> (Call, Result<Request, 
     let (protocol, service) = match get("Version") {
         EC2_VERSION => (Protocol::Ec2, Service::Ec2),
         ELB_VERSION => (Protocol::Query(ELB_NAMESPACE), Service::Elb),
+        IAM_VERSION => (Protocol::Query(IAM_NAMESPACE), Service::Iam),
         _ => (Protocol::Query(STS_NAMESPACE), Service::Sts),
     };
     let call = Call { protocol, operation: get("Action").to_owned() };

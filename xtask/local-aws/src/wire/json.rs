@@ -39,6 +39,8 @@ fn service(prefix: &str) -> Option<Service> {
         "AmazonEC2ContainerServiceV20141113" => Some(Service::Ecs),
         "AmazonEC2ContainerRegistry_V20150921" => Some(Service::Ecr),
         "Logs_20140328" => Some(Service::Logs),
+        "secretsmanager" => Some(Service::Secrets),
+        "AmazonSSM" => Some(Service::Parameters),
         _ => None,
     }
 }

@@ -1,9 +1,9 @@
 //! Bytes to calls and answers to bytes. Knows no state.
 //!
 //! Three protocols share `POST /`: awsJson1.1 says the operation in the
-//! `X-Amz-Target` header (ECS, ECR, CloudWatch Logs), awsQuery and ec2Query
-//! say it in the form (`Action`, and the `Version` tells EC2, STS and Elastic Load
-//! Balancing apart).
+//! `X-Amz-Target` header (ECS, ECR, CloudWatch Logs, Secrets Manager, Systems Manager),
+//! awsQuery and ec2Query say it in the form (`Action`, and the `Version` tells EC2,
+//! STS, IAM and Elastic Load Balancing apart).
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -19,9 +19,9 @@ mod xml;
 /// The protocol that an answer is rendered in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// ECS, ECR, CloudWatch Logs.
+    /// ECS, ECR, CloudWatch Logs, Secrets Manager, Systems Manager.
     Json,
-    /// STS, Elastic Load Balancing; the namespace of the answer.
+    /// STS, IAM, Elastic Load Balancing; the namespace of the answer.
     Query(&'static str),
     /// EC2.
     Ec2,

@@ -45,8 +45,7 @@ pub(super) fn choose(toolchain: &Toolchain, platform: Platform, remap: &[String]
 }
 
 fn with_musl(toolchain: &Toolchain, arch: &str, triple: String) -> Result<Link> {
-    let native = toolchain.host.starts_with(&format!("{arch}-")) && toolchain.host.contains("-linux-");
-    if native || configured_linker(toolchain, &triple) {
+    if is_native(toolchain, arch) || configured_linker(toolchain, &triple) {
         return Ok(Link { triple, ..Link::default() });
     }
     let candidates = [format!("{arch}-linux-musl-gcc"), format!("{arch}-linux-gnu-gcc")];
@@ -59,7 +58,13 @@ fn with_musl(toolchain: &Toolchain, arch: &str, triple: String) -> Result<Link> 
     Ok(Link { config: vec![format!("target.{triple}.linker=\"{linker}\"")], triple, env: None })
 }
 
-fn configured_linker(toolchain: &Toolchain, triple: &str) -> bool {
+/// Whether the host's own C toolchain links for this CPU.
+pub(super) fn is_native(toolchain: &Toolchain, arch: &str) -> bool {
+    toolchain.host.starts_with(&format!("{arch}-")) && toolchain.host.contains("-linux-")
+}
+
+/// Whether the user names a linker for the target.
+pub(super) fn configured_linker(toolchain: &Toolchain, triple: &str) -> bool {
     let variable = format!("CARGO_TARGET_{}_LINKER", triple.to_uppercase().replace('-', "_"));
     toolchain.env.contains_key(&variable) || toolchain.config.linker(triple).is_some()
 }

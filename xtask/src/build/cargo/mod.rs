@@ -5,6 +5,7 @@ pub(crate) mod link;
 mod metadata;
 mod remap;
 mod run;
+mod survey;
 mod toolchain;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::Events;
 use link::Link;
 use metadata::Workspace;
+pub(crate) use survey::survey;
 use toolchain::Toolchain;
 
 /// What distinguishes one cargo invocation from another.
