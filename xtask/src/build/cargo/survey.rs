@@ -42,7 +42,7 @@ pub(crate) async fn survey(root: &Path, platforms: &[Platform]) -> Result<Survey
 
 /// As the build would do it, and what of the C toolchain that needs.
 async fn linked(root: &Path, toolchain: &Toolchain, platform: Platform) -> Result<String> {
-    let link = link::choose(toolchain, platform)?;
+    let link = link::choose(toolchain, platform, &[])?;
     let triple = &link.triple;
     if link::configured_linker(toolchain, triple) {
         return Ok(format!("{triple}, by the linker that cargo's configuration names"));
