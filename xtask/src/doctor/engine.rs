@@ -25,9 +25,8 @@ pub(super) async fn look(images: &[Image], events: &Events) -> Vec<Finding> {
     let mut found = vec![Finding::ok("engine", format!("{}, API {}{at}", engine.version(), engine.api()))];
     match info {
         Ok(info) => {
-            let dockerfiles =
-                images.iter().filter(|image| matches!(image.source, ImageSource::Dockerfile(_)));
-            found.push(buildkit(&engine, &info, dockerfiles.count()));
+            let count = images.iter().filter(|image| needs_buildkit(&image.source)).count();
+            found.push(buildkit(&engine, &info, count));
             found.push(disk(endpoint.as_ref(), &info));
         }
         Err(error) => found.push(Finding::unknown("buildkit", text(&error))),
@@ -35,9 +34,17 @@ pub(super) async fn look(images: &[Image], events: &Events) -> Vec<Finding> {
     found
 }
 
+/// A Dockerfile, or a base that a binary is put on.
+fn needs_buildkit(source: &ImageSource) -> bool {
+    match source {
+        ImageSource::Dockerfile(_) => true,
+        ImageSource::Bin(bin) => bin.base.is_some(),
+    }
+}
+
 /// Every engine that is new enough to be used here has BuildKit, but for those whose API never had it.
 /// Source: Docker's manual, "BuildKit" (since 18.09; Linux containers only); Podman's API has no `/session`.
-fn buildkit(engine: &Engine, info: &SystemInfo, dockerfiles: usize) -> Finding {
+fn buildkit(engine: &Engine, info: &SystemInfo, needing: usize) -> Finding {
     let lacks = if engine.is_podman() {
         "Podman's API does not have it"
     } else if info.os_type.as_deref() == Some("windows") {
@@ -45,10 +52,10 @@ fn buildkit(engine: &Engine, info: &SystemInfo, dockerfiles: usize) -> Finding {
     } else {
         return Finding::ok("buildkit", "part of this engine");
     };
-    if dockerfiles == 0 {
-        return Finding::ok("buildkit", format!("{lacks}; images of a `bin` do without"));
+    if needing == 0 {
+        return Finding::ok("buildkit", format!("{lacks}; a `bin` without a `base` does without"));
     }
-    Finding::problem("buildkit", format!("{lacks}, and {dockerfiles} images of deploy.toml need it"))
+    Finding::problem("buildkit", format!("{lacks}, and {needing} of deploy.toml's images need it"))
         .fix("start a Docker Engine, and name it: `export DOCKER_HOST=unix:///PATH/TO/ITS.sock`")
         .fix("or build them from a `bin` without a `base`")
 }
