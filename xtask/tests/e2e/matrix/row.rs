@@ -83,16 +83,18 @@ impl Row {
     fn in_time(&self, workspace: &Workspace, run: &Run, revision: u32) {
         let cloud = Cloud::of(workspace);
         let told = *run.at.last().expect("there is an outcome");
-        let mut decided = told;
-        // A first rollout cannot be stopped, so that the decision is the verdict.
+        // A first rollout that crashes has nothing to go back to, and may not come to an end.
         if self.by == By::Breaker || revision > 1 {
             let (ended, status) = cloud.ended();
             within(ended, told, &format!("{status} to the verdict"), run);
-            decided = stopped_at(run).unwrap_or(told);
         }
         if self.by == By::CrashLimit {
             let third = cloud.death(&format!("/{}:{revision}", workspace.name), 3);
+            let decided = stopped_at(run).unwrap_or(told);
             within(third, decided, "the third death to the decision", run);
+            if revision == 1 {
+                within(decided, told, "the decision to the verdict", run);
+            }
         }
     }
 }
