@@ -62,9 +62,8 @@ impl Run<'_> {
         self.carry_out(wanted, current.as_ref(), &change, &registered, &network).await
     }
 
-    /// A service that was as the file says at some moment of this run needs no second look.
     async fn current(&self, name: &str) -> Result<Option<CurrentService>> {
-        if self.planned != Some(&Change::None) && self.world.at.elapsed() > FRESH {
+        if self.world.at.elapsed() > FRESH {
             return world::current(self.aws, self.cluster, name).await;
         }
         Ok(self.world.services.get(name).cloned())

@@ -1,10 +1,11 @@
 //! Findings as lines: the state in the margin, what was looked at, what was seen; below it the fix. Folded to
 //! the window with the columns kept free, or a line each in a pipe. Pure.
 
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{Finding, State};
+use crate::report::paint::{BAD, GOOD, HELP, WARN, paint};
 
 /// How it is to look.
 #[derive(Clone, Copy, Debug)]
@@ -20,10 +21,6 @@ pub struct Look {
 const MARGIN: usize = 12;
 /// A longer subject pushes its own message to the right, not everybody's.
 const WIDEST: usize = 32;
-const GOOD: Style = AnsiColor::Green.on_default();
-const WARN: Style = AnsiColor::Yellow.on_default();
-const BAD: Style = AnsiColor::Red.on_default();
-const HELP: Style = AnsiColor::Cyan.on_default();
 
 /// The text of all of them, and how many of each there are.
 #[must_use]
@@ -102,10 +99,6 @@ fn fold(text: &str, width: Option<usize>) -> Vec<String> {
         }
     }
     lines
-}
-
-fn paint(style: Style, text: &str, color: bool) -> String {
-    if color { format!("{style}{text}{style:#}") } else { text.to_owned() }
 }
 
 #[cfg(test)]

@@ -83,7 +83,11 @@ fn items(
             item.effect =
                 Some(if changes.starts_deployment() { Effect::NewDeployment } else { Effect::InPlace });
             item.differences = settings(wanted, changes, &current.service, plan.reuse.as_ref(), network);
-            item.why = changes.force.then(|| "a new deployment is forced".to_owned());
+            item.why = match changes {
+                changes if changes.force => Some("a new deployment is forced".to_owned()),
+                _ if item.differences.is_empty() => Some("what the last deploy set is recorded".to_owned()),
+                _ => None,
+            };
         }
         _ => return items,
     }
@@ -98,12 +102,9 @@ fn revision(plan: &ServicePlan, base: Option<&Value>) -> Item {
     item.differences = words::differences(&plan.definition.body, base);
     item.why = base.map(|base| {
         let arn = short(base["taskDefinitionArn"].as_str().unwrap_or_default());
-        match item.differences.is_empty() {
-            true => format!(
-                "`{arn}` says the same, but cannot be used: it is {}",
-                base["status"].as_str().unwrap_or("gone").to_lowercase()
-            ),
-            false => format!("differs from {arn}"),
+        match base["status"].as_str().unwrap_or("gone") {
+            "ACTIVE" => format!("differs from {arn}"),
+            status => format!("{arn} cannot be used: it is {}", status.to_lowercase()),
         }
     });
     item

@@ -1,8 +1,7 @@
 //! A plan as lines. Pure.
 
-use anstyle::{AnsiColor, Style};
-
 use super::document::{Action, Difference, Document, Item, Object};
+use crate::report::paint::{BAD, GOOD, HEAD, WARN, paint};
 
 /// How it is to look.
 #[derive(Clone, Copy, Debug)]
@@ -11,21 +10,16 @@ pub struct Look {
     pub color: bool,
 }
 
-const GOOD: Style = AnsiColor::Green.on_default();
-const WARN: Style = AnsiColor::Yellow.on_default();
-const BAD: Style = AnsiColor::Red.on_default();
-const HEAD: Style = Style::new().bold();
-
 /// The text of a plan.
 #[must_use]
 pub fn render(plan: &Document, look: Look) -> String {
     let place = format!("cluster {}, account {}, {}", plan.cluster, plan.account, plan.region);
-    let mut out = format!("{}\n", paint(HEAD, &place, look));
+    let mut out = format!("{}\n", paint(HEAD, &place, look.color));
     for item in &plan.items {
         out.push_str(&entry(item, look));
     }
     for note in &plan.notes {
-        out.push_str(&format!("  {} {note}\n", paint(WARN, "note", look)));
+        out.push_str(&format!("  {} {note}\n", paint(WARN, "note", look.color)));
     }
     out.push_str(&summary(plan));
     out
@@ -41,7 +35,8 @@ fn entry(item: &Item, look: Look) -> String {
     let remarks: Vec<String> = effect.into_iter().chain(item.why.clone()).collect();
     let remarks = if remarks.is_empty() { String::new() } else { format!(": {}", remarks.join(", ")) };
     let what = format!("{} {}", item.object.words(), item.name);
-    let mut out = format!("  {} {}{remarks}\n", paint(style, mark, look), paint(HEAD, &what, look));
+    let mut out =
+        format!("  {} {}{remarks}\n", paint(style, mark, look.color), paint(HEAD, &what, look.color));
     let width = item.differences.iter().map(|one| one.key.chars().count()).max().unwrap_or(0).min(40);
     for one in &item.differences {
         out.push_str(&difference(one, width, look));
@@ -56,7 +51,7 @@ fn difference(one: &Difference, width: usize, look: Look) -> String {
         (None, to) => ("+", GOOD, to.as_deref().map(short).unwrap_or_default()),
     };
     let hand = if one.set_by_hand { "  (set by hand since the last deploy)" } else { "" };
-    let line = format!("      {} {:width$}  {value}{hand}", paint(style, mark, look), one.key);
+    let line = format!("      {} {:width$}  {value}{hand}", paint(style, mark, look.color), one.key);
     format!("{}\n", line.trim_end())
 }
 
@@ -96,8 +91,4 @@ fn summary(plan: &Document) -> String {
         .map(|(count, words)| format!("{count} {words}"))
         .collect();
     format!("{}.\n", told.join(", "))
-}
-
-fn paint(style: Style, text: &str, look: Look) -> String {
-    if look.color { format!("{style}{text}{style:#}") } else { text.to_owned() }
 }

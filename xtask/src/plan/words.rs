@@ -14,7 +14,12 @@ use crate::diff::normal;
 /// `[service.NAME]`.
 pub(super) fn differences(wanted: &Value, current: Option<&Value>) -> Vec<Difference> {
     let mut found = Vec::new();
-    let (wanted, current) = (readable(wanted), current.map(readable));
+    let (mut wanted, current) = (readable(wanted), current.map(readable));
+    if let (None, Some(members)) = (&current, wanted.as_object_mut()) {
+        // Of a first revision they are told by its name and by where it runs.
+        members
+            .retain(|key, _| !["family", "network-mode", "requires-compatibilities"].contains(&key.as_str()));
+    }
     compare(&mut found, "", Some(&wanted), current.as_ref());
     found
 }
@@ -67,8 +72,6 @@ fn readable(definition: &Value) -> Value {
     let mut out = Map::new();
     for (name, value) in members {
         match name.as_str() {
-            // Told once, by the family and by the fact that it is ours.
-            "family" | "networkMode" | "requiresCompatibilities" => {}
             "containerDefinitions" => drop(out.insert("container".to_owned(), containers(value))),
             "runtimePlatform" => drop(out.insert("platform".to_owned(), platform(&value))),
             "ephemeralStorage" => {
@@ -152,8 +155,12 @@ fn ports(list: &Value) -> Value {
         let protocol = item["protocol"].as_str().unwrap_or("tcp");
         let key = format!("{}/{protocol}", item["containerPort"]);
         let rest = item.as_object().into_iter().flatten();
-        let rest =
-            rest.filter(|(name, _)| !["containerPort", "hostPort", "protocol"].contains(&name.as_str()));
+        let said = |name: &str, value: &Value| match name {
+            "containerPort" | "protocol" => false,
+            "hostPort" => *value != item["containerPort"],
+            _ => true,
+        };
+        let rest = rest.filter(|(name, value)| said(name.as_str(), value));
         let rest: Map<String, Value> = rest.map(|(name, value)| (kebab(name), value.clone())).collect();
         (key, if rest.is_empty() { json!(true) } else { Value::Object(rest) })
     };
@@ -277,6 +284,16 @@ mod tests {
         ephemeral-storage: nothing -> 30
         platform: linux/amd64 -> linux/arm64
         "#);
+    }
+
+    #[test]
+    fn what_only_the_launch_type_changes_is_told() {
+        let mut wanted = definition();
+        wanted["requiresCompatibilities"] = json!(["EC2"]);
+        wanted["containerDefinitions"][0]["portMappings"][0]["hostPort"] = json!(8080);
+        let told = lines(&wanted, Some(&definition()));
+        assert!(told.contains("requires-compatibilities: [\"FARGATE\"] -> [\"EC2\"]"), "{told}");
+        assert!(told.contains("container.app.ports.\"80/tcp\": true -> {\"host-port\":8080}"), "{told}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod document;
 mod human;
 mod json;
 mod live;
+pub mod paint;
 mod screen;
 mod span;
 mod view;

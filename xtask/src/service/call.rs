@@ -45,12 +45,16 @@ pub async fn apply(
             "created".to_owned(),
         ),
         Change::Update(changes) => {
-            let service = match before {
-                Some(before) if changes.only_tags() => before.clone(),
-                _ => update(aws, cluster, &wanted.name, before, changes, registered, network).await?,
+            let only_tags = before.filter(|_| changes.only_tags());
+            let service = match only_tags {
+                Some(before) => before.clone(),
+                None => update(aws, cluster, &wanted.name, before, changes, registered, network).await?,
             };
-            tag(aws, &service, &changes.tags).await?;
-            (Some(service), Done::Changed, format!("updated: {}", changes.words()))
+            let tagged = tag(aws, &service, &changes.tags, events).await?;
+            match only_tags {
+                Some(_) if !tagged => (None, Done::Unchanged, "nothing to change".to_owned()),
+                _ => (Some(service), Done::Changed, format!("updated: {}", changes.words())),
+            }
         }
     };
     step.finish(done, message);
@@ -166,14 +170,26 @@ fn token() -> String {
     format!("{:016x}{:016x}", random(), random())
 }
 
-async fn tag(aws: &Aws, service: &Service, tags: &[(String, String)]) -> Result<()> {
+/// Sets tags; whether they are set. The record of the settings is no reason to fail: nothing runs by it.
+async fn tag(aws: &Aws, service: &Service, tags: &[(String, String)], events: &Events) -> Result<bool> {
     if tags.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
+    let declared = tags.iter().any(|(key, _)| key != SETTINGS_TAG);
     let arn = service.service_arn().unwrap_or_default();
     let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
-    let answer = aws.ecs.tag_resource().resource_arn(arn).set_tags(Some(tags)).send().await;
-    answer.map(drop).map_err(|error| fault("ecs:TagResource", arn, error))
+    match aws.ecs.tag_resource().resource_arn(arn).set_tags(Some(tags)).send().await {
+        Ok(_) => Ok(true),
+        Err(error) if !declared && fault::denied(&error) => {
+            let name = service.service_name().unwrap_or_default();
+            events.note(format!(
+                "service {name}: without ecs:TagResource it is not recorded what was set, so that what somebody \
+                 sets by hand will not be told from what changed in deploy.toml"
+            ));
+            Ok(false)
+        }
+        Err(error) => Err(fault("ecs:TagResource", arn, error)),
+    }
 }
 
 fn network_configuration(network: &Network) -> Result<NetworkConfiguration> {

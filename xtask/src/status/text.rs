@@ -1,9 +1,10 @@
 //! A status as lines: a word in the margin, then what it says, folded to the window with the margin kept
 //! free. Pure.
 
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 
 use super::model::{Crashed, DeploymentStatus, Revision, RolloutStatus, ServiceStatus, Targets, TaskStatus};
+use crate::report::paint::{BAD, GOOD, HEAD, WARN, paint};
 
 /// How it is to look.
 #[derive(Clone, Copy, Debug)]
@@ -17,10 +18,6 @@ pub struct Look {
 }
 
 const MARGIN: usize = 12;
-const GOOD: Style = AnsiColor::Green.on_default();
-const WARN: Style = AnsiColor::Yellow.on_default();
-const BAD: Style = AnsiColor::Red.on_default();
-const HEAD: Style = Style::new().bold();
 
 /// The text of all of them.
 #[must_use]
@@ -208,8 +205,4 @@ fn fold(text: &str, width: Option<usize>) -> Vec<String> {
         }
     }
     lines
-}
-
-fn paint(style: Style, text: &str, color: bool) -> String {
-    if color { format!("{style}{text}{style:#}") } else { text.to_owned() }
 }

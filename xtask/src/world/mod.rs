@@ -30,7 +30,7 @@ pub use service::{CurrentService, current, task_definition};
 /// A snapshot of the account, as far as deploy.toml speaks of it.
 #[derive(Clone, Debug)]
 pub struct World {
-    /// When it was read.
+    /// When the last of it was read.
     pub at: Instant,
     /// 12 digits.
     pub account: String,
@@ -59,7 +59,6 @@ pub struct World {
 /// # Errors
 /// A call failed, or the file names a network that is not there.
 pub async fn read(aws: &Aws, config: &Config, events: &Events) -> Result<World> {
-    let at = Instant::now();
     let (registry, repositories, log_groups, networks, target_groups, found) = try_join!(
         ecr::registry(aws),
         ecr::repositories(aws, config),
@@ -71,7 +70,7 @@ pub async fn read(aws: &Aws, config: &Config, events: &Events) -> Result<World> 
     let (account, registry) = registry;
     let service::Found { cluster, services, families } = found;
     Ok(World {
-        at,
+        at: Instant::now(),
         account,
         registry,
         repositories,

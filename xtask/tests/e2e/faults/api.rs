@@ -117,3 +117,19 @@ fn watched_at_a_modest_rate() {
     assert!(between(moved, second(10)) <= 40, "more than four a second: {each:?}");
     assert!(between(second(11), idle) <= 5, "more than one a second while nothing moves: {each:?}");
 }
+
+#[test]
+fn a_record_that_may_not_be_made_does_not_end_a_rollout() {
+    const DENIED: Fate = Fate::Answer(
+        400,
+        r#"{"__type":"AccessDeniedException","message":"not authorized to perform: ecs:TagResource"}"#,
+    );
+    let scene = Scene::new("unrecorded");
+    scene.proxy.decide(|call| if call.operation == "TagResource" { DENIED } else { Fate::Pass });
+    scene.workspace.change(|file| file.desired = 1);
+    let run = scene.deploy();
+    assert!(run.noted("without ecs:TagResource"), "{run:#?}");
+    assert_eq!(run.outcome["result"]["services"][0]["changed"], true, "{run:#?}");
+    let again = scene.deploy();
+    assert_eq!(again.outcome["result"]["services"][0]["changed"], false, "{again:#?}");
+}
